@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A map from 64-bit keys to 32-bit values: open addressing, linear probing, at most half full. It is what the way of a
+ * record uses wherever a number must be found by a number. Not thread-safe.
+ */
+#ifndef KIEKER_RECORD_MAP_H
+#define KIEKER_RECORD_MAP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define MAP_NONE UINT32_MAX /* never a value */
+
+struct map {
+    struct map_slot {
+        uint64_t key;
+        uint32_t value; /* MAP_NONE: the slot is free */
+    } *slots;
+    size_t mask; /* slots - 1; 0 while nothing was put */
+    size_t count;
+};
+
+/* All zero is an empty map; map_init only says so. */
+void map_init(struct map *map);
+
+/* Frees what the map holds and leaves it empty. */
+void map_fini(struct map *map);
+
+/* Sets the value of `key`. 0, or -1 when memory is short (the map is as it was). */
+int map_put(struct map *map, uint64_t key, uint32_t value);
+
+/* Takes `key` out, if it is there. */
+void map_remove(struct map *map, uint64_t key);
+
+static inline uint64_t map_mix(uint64_t key)
+{
+    key *= 0x9E3779B97F4A7C15u;
+    return key ^ (key >> 32);
+}
+
+/* The value of `key`, or MAP_NONE. */
+static inline uint32_t map_get(const struct map *map, uint64_t key)
+{
+    if (map->slots == NULL)
+        return MAP_NONE;
+    for (size_t i = map_mix(key) & map->mask;; i = (i + 1) & map->mask) {
+        const struct map_slot *slot = &map->slots[i];
+
+        if (slot->value == MAP_NONE || slot->key == key)
+            return slot->value;
+    }
+}
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Record types: which there are, and where on the wire each field of theirs lies. */
+#ifndef KIEKER_RECORD_TYPES_H
+#define KIEKER_RECORD_TYPES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define RECORD_FIELDS_MAX 17 /* NetworkUtilizationRecord has the most */
+
+enum record_id {
+#define RECORD(id, role, name, fields) RECORD_##id,
+#include "record/types.def"
+    RECORD_TYPES /* how many */
+};
+
+/* How a field is written (big-endian). A string is the 32-bit registry id of its text. */
+enum record_field_type {
+    FIELD_BOOL, /* 1 byte, true only if it is 1 */
+    FIELD_I32,
+    FIELD_I64,
+    FIELD_F64,
+    FIELD_STR,
+    FIELD_STRS /* 32-bit count, then the registry ids */
+};
+
+/* What a record means to the assembling of traces. */
+enum record_role {
+    ROLE_OTHER,          /* nothing: it is kept as it came */
+    ROLE_METADATA,       /* KiekerMetadataRecord: about the stream */
+    ROLE_TRACE_METADATA, /* announces a trace */
+    ROLE_BEFORE,         /* a call begins; fields start as in BeforeOperationEvent */
+    ROLE_AFTER,          /* a call ends; fields start as in AfterOperationEvent */
+    ROLE_FAILED,         /* a call ends by an exception; fields start as in AfterOperationFailedEvent */
+    ROLE_TRACE_EVENT,    /* takes an order index of its trace, begins and ends no call */
+    ROLE_EXECUTION       /* OperationExecutionRecord: a whole call, sent when it returns */
+};
+
+struct record_field {
+    const char *name; /* Kieker's spelling */
+    enum record_field_type type;
+};
+
+struct record_type {
+    const char *name; /* the full Java class name */
+    enum record_role role;
+    const struct record_field *fields;
+    unsigned field_count;
+    unsigned size;                      /* bytes of the fields; of an array its count alone */
+    int arrays;                         /* whether there are arrays, which make a record longer than `size` */
+    uint16_t offset[RECORD_FIELDS_MAX]; /* where a field begins; right up to and with the first array */
+};
+
+/* Positions of fields that the assembling reads, in the types of the role that has them. */
+enum { EVENT_TIMESTAMP, EVENT_TRACE, EVENT_ORDER, EVENT_OPERATION, EVENT_CLASS, EVENT_CAUSE };
+enum { META_TRACE, META_THREAD, META_SESSION, META_HOST, META_PARENT_TRACE, META_PARENT_ORDER };
+enum { EXEC_OPERATION, EXEC_SESSION, EXEC_TRACE, EXEC_TIN, EXEC_TOUT, EXEC_HOST, EXEC_EOI, EXEC_ESS };
+
+/* The type of that id; never NULL. Any thread. */
+const struct record_type *record_type(enum record_id id);
+
+/* The type with that class name (of `length` bytes), also by a name that an older Kieker gave it; NULL if there is none. Any thread. */
+const struct record_type *record_type_find(const char *name, size_t length);
+
+/* The id of a type that record_type() or record_type_find() gave. */
+enum record_id record_type_id(const struct record_type *type);
+
+#endif
