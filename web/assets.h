@@ -3,8 +3,9 @@
 #define KIEKER_WEB_ASSETS_H
 
 /*
- * The dashboard's files, embedded. web/embed.py writes the table from what web/ui/build.mjs has put out.
- * A build without the dashboard has an empty table. All of it is constant: any thread, never freed.
+ * The dashboard's files, embedded. web/embed.py writes the table from what web/ui/build.mjs has put
+ * out. A build without the dashboard has an empty table. All of it is constant: any thread, never
+ * freed.
  */
 
 #include <stddef.h>
