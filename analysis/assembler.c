@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analysis/assembling.h"
+
+#include "analysis/agent_hello.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct assembler *assembler_new(struct model *model, const struct assembler_start *start, const char *run)
+{
+    struct assembler *a = calloc(1, sizeof(*a));
+
+    if (a == NULL)
+        return NULL;
+    a->model = *model;
+    memset(model, 0, sizeof(*model));
+    a->last = *start;
+    a->handed.names = a->model.names.count;
+    a->handed.operations = a->model.operations.count;
+    a->handed.paths = a->model.paths.count;
+    a->handed.classes = a->model.classes.count;
+    a->handed.runs = a->model.runs.count;
+    a->batch = batch_new(++a->last.last_batch);
+    a->run = model_run(&a->model, model_name(&a->model, run, strlen(run)));
+    if (a->batch == NULL || a->run == 0) {
+        assembler_free(a);
+        return NULL;
+    }
+    return a;
+}
+
+static void stream_free(struct stream *stream)
+{
+    map_fini(&stream->ids);
+    map_fini(&stream->pairs);
+    list_fini(&stream->resolved);
+    free(stream);
+}
+
+void assembler_free(struct assembler *a)
+{
+    if (a == NULL)
+        return;
+    while (a->streams) {
+        struct stream *next = a->streams->next;
+
+        stream_free(a->streams);
+        a->streams = next;
+    }
+    for (size_t i = 0; i < a->traces.count; i++) {
+        struct open_trace *trace = a->traces.items[i];
+
+        list_fini(&trace->frames);
+        list_fini(&trace->paths);
+        list_fini(&trace->executions);
+        chunk_fini(&trace->chunk);
+        free(trace);
+    }
+    list_fini(&a->traces);
+    map_fini(&a->executions);
+    batch_free(a->batch);
+    model_fini(&a->model);
+    free(a);
+}
+
+struct stream *assembler_open_stream(struct assembler *a, const char *peer, int64_t now)
+{
+    struct stream *stream = calloc(1, sizeof(*stream));
+
+    if (stream == NULL)
+        return NULL;
+    stream->assembler = a;
+    stream->row = (struct batch_stream){.id = ++a->last.last_stream,
+        .run = a->run,
+        .peer = model_name(&a->model, peer, strlen(peer)),
+        .opened = now};
+    stream->changed = 1;
+    stream->next = a->streams;
+    if (a->streams)
+        a->streams->previous = stream;
+    a->streams = stream;
+    a->dirty = 1;
+    return stream;
+}
+
+/* An agent's counters are numbers since its begin: what is new of them is counted. */
+static void take_counters(struct assembler *a, struct stream *stream, const char *text)
+{
+    struct hello_pair pair;
+
+    while (hello_next(&text, &pair)) {
+        uint32_t name = model_name(&a->model, pair.key, pair.key_length);
+        uint64_t value = strtoull(pair.value, NULL, 10);
+        unsigned i = 0;
+
+        while (i < stream->counter_count && stream->counters[i].name != a->model.names.items[name].text)
+            i++;
+        if (name == 0 || i == AGENT_COUNTERS_MAX)
+            continue;
+        if (i == stream->counter_count) {
+            stream->counters[i].name = a->model.names.items[name].text;
+            stream->counters[i].value = 0;
+            stream->counter_count++;
+        }
+        if (value > stream->counters[i].value) {
+            assembler_count(a, stream, stream->counters[i].name, value - stream->counters[i].value);
+            stream->counters[i].value = value;
+        }
+    }
+}
+
+static int take_agent(struct assembler *a, struct stream *stream, const char *text, size_t length)
+{
+    struct hello_pair pair;
+    uint32_t run = 0;
+
+    stream->row.agent = model_name(&a->model, text, length);
+    stream->changed = 1;
+    while (hello_next(&text, &pair))
+        if (pair.key_length == 3 && memcmp(pair.key, "run", 3) == 0 && pair.value[0] != '\0') {
+            run = model_run(&a->model, model_name(&a->model, pair.value, strlen(pair.value)));
+            if (run == 0)
+                return -1;
+            stream->row.run = run;
+        }
+    return 0;
+}
+
+int assembler_entry(struct assembler *a, struct stream *stream, const struct registry_entry *entry)
+{
+    if (entry->length > sizeof(HELLO_AGENT) - 1 && memcmp(entry->text, HELLO_AGENT, sizeof(HELLO_AGENT) - 1) == 0)
+        return take_agent(a, stream, entry->text + sizeof(HELLO_AGENT) - 1, entry->length - (sizeof(HELLO_AGENT) - 1));
+    if (entry->length > sizeof(HELLO_COUNTERS) - 1 &&
+        memcmp(entry->text, HELLO_COUNTERS, sizeof(HELLO_COUNTERS) - 1) == 0)
+        take_counters(a, stream, entry->text + sizeof(HELLO_COUNTERS) - 1);
+    return 0;
+}
+
+/* The stream says in what unit its timestamps are. */
+static void take_metadata(struct stream *stream, const struct record *record)
+{
+    static const struct {
+        const char *name;
+        int64_t ns;
+    } units[] = {{"NANOSECONDS", 1}, {"MICROSECONDS", 1000}, {"MILLISECONDS", 1000000}, {"SECONDS", 1000000000}};
+    int field = field_find(record->type, "timeUnit");
+    const struct registry_entry *unit = field < 0 ? NULL : record_string(record, (unsigned)field);
+
+    for (size_t i = 0; unit && i < sizeof(units) / sizeof(units[0]); i++)
+        if (strcmp(unit->text, units[i].name) == 0)
+            stream->row.unit = units[i].ns;
+}
+
+/* A record of no trace: kept as it came. */
+static int feed_other(struct assembler *a, struct stream *stream, const struct record *record, int64_t now)
+{
+    struct batch_record *place;
+    struct buffer fields = {0};
+    int field = field_find(record->type, "timestamp");
+    int64_t logged = record->logged == RECORD_NOT_LOGGED ? record->logged : stream_time(stream, record->logged);
+    int result = -1;
+
+    place = list_add(&a->batch->records);
+    if (place == NULL)
+        return -1;
+    *place = (struct batch_record){.stream = stream->row.id,
+        .type = model_name(&a->model, record->type->name, strlen(record->type->name)),
+        .logged = logged,
+        .time = field >= 0 ? stream_time(stream, record_i64(record, (unsigned)field))
+                           : (logged != RECORD_NOT_LOGGED ? logged : now)};
+    if (fields_code(stream, record, 0, &fields) == 0) {
+        place->size = (uint32_t)fields.size;
+        place->fields = arena_copy(&a->batch->arena, fields.bytes, fields.size);
+        result = place->fields ? 0 : -1;
+    }
+    buffer_fini(&fields);
+    if (result < 0)
+        a->batch->records.count--;
+    return result;
+}
+
+int assembler_feed(struct assembler *a, struct stream *stream, const struct record *record, int64_t now)
+{
+    a->dirty = 1;
+    a->figures.records++;
+    a->batch->record_count++;
+    stream->row.records++;
+    switch (record->type->role) {
+    case ROLE_BEFORE:
+    case ROLE_AFTER:
+    case ROLE_FAILED:
+    case ROLE_TRACE_EVENT:
+        return feed_event(a, stream, record);
+    case ROLE_EXECUTION:
+        return feed_execution(a, stream, record);
+    case ROLE_TRACE_METADATA:
+        return trace_metadata(a, stream, record);
+    case ROLE_METADATA:
+        take_metadata(stream, record);
+        break;
+    case ROLE_OTHER:
+        break;
+    }
+    return feed_other(a, stream, record, now);
+}
+
+void assembler_position(struct stream *stream, uint64_t bytes)
+{
+    stream->changed |= bytes != stream->row.position;
+    stream->row.position = bytes;
+}
+
+int assembler_close_stream(struct assembler *a, struct stream *stream, const char *fault, int64_t now)
+{
+    struct batch_stream *row;
+
+    if (trace_finish_all(a, stream) < 0)
+        return -1;
+    row = list_add(&a->batch->streams);
+    if (row == NULL)
+        return -1;
+    stream->row.closed = now;
+    stream->row.fault = fault ? model_name(&a->model, fault, strlen(fault)) : 0;
+    *row = stream->row;
+    *(stream->previous ? &stream->previous->next : &a->streams) = stream->next;
+    if (stream->next)
+        stream->next->previous = stream->previous;
+    stream_free(stream);
+    a->dirty = 1;
+    return 0;
+}
+
+void assembler_count(struct assembler *a, const struct stream *stream, const char *name, uint64_t more)
+{
+    uint32_t id = stream ? stream->row.id : 0;
+    struct batch_counter *counter;
+
+    if (more == 0)
+        return;
+    a->dirty = 1;
+    for (size_t i = a->batch->counters.count; i-- > 0;) {
+        counter = &a->batch->counters.items[i];
+        if (counter->stream == id && counter->name == name) {
+            counter->more += more;
+            return;
+        }
+        if (a->batch->counters.count - i > 64) /* many streams: a second row for one is no harm */
+            break;
+    }
+    counter = list_add(&a->batch->counters);
+    if (counter)
+        *counter = (struct batch_counter){id, name, more};
+}
+
+size_t assembler_pending(const struct assembler *a)
+{
+    return a->dirty ? batch_bytes(a->batch) + 1 : 0;
+}
+
+void assembler_figures(const struct assembler *a, struct assembler_figures *figures)
+{
+    *figures = a->figures;
+    figures->traces_running = a->open_count;
+    figures->operations = a->model.operations.count - 1;
+    figures->paths = a->model.paths.count - 1;
+    figures->classes = a->model.classes.count - 1;
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the assembler share: the open traces, the streams, and closing calls. Not for others to include. */
+#ifndef KIEKER_ANALYSIS_ASSEMBLING_H
+#define KIEKER_ANALYSIS_ASSEMBLING_H
+
+#include "analysis/assembler.h"
+
+/* An open call. */
+struct frame {
+    uint32_t path, operation;
+    int32_t signature_id, class_id; /* the registry ids that its Before event had */
+    int64_t start;
+    int64_t below; /* ns that its ended callees took */
+    uint64_t shape; /* of its ended callees, in order */
+};
+
+struct open_trace {
+    struct trace row;
+    struct stream *stream; /* that fed it last */
+    uint64_t key;          /* under which it is found */
+    uint32_t slot;         /* its place in assembler.traces */
+    int32_t order;         /* the last order index; -1 before the first */
+    uint64_t beyond;       /* open calls deeper than ASSEMBLER_DEPTH_MAX */
+    uint64_t shape;        /* of the ended root calls */
+    LIST(struct frame) frames;
+    LIST(uint32_t) paths; /* touched; may hold one twice */
+    size_t paths_sorted;  /* so many of them are sorted and there once */
+    LIST(struct execution) executions;
+    int32_t last_eoi;
+    int has_root;
+    uint32_t ready_since; /* number of the batch in which its executions became complete; 0: they are not */
+    struct chunk chunk;
+    int changed, was_open;
+    struct open_trace *older, *newer;         /* by last touch; among the unused: `older` chains them */
+    struct open_trace *previous, *next;       /* of the same stream */
+};
+
+/* An operation as one stream names it. */
+struct resolved {
+    int32_t class_id;
+    uint32_t host;
+    uint32_t operation, deployed;
+};
+
+#define AGENT_COUNTERS_MAX 16
+
+struct stream {
+    struct assembler *assembler;
+    struct batch_stream row;
+    int changed;
+    struct open_trace *last; /* the trace of the record before */
+    struct open_trace *traces;
+    struct map ids;                /* trace id -> slot, of traces of events */
+    LIST(struct resolved) resolved; /* a registry entry's symbol is a place in here */
+    struct map pairs;              /* (signature id, class id) -> place, where one signature has several classes */
+    struct {
+        const char *name;
+        uint64_t value;
+    } counters[AGENT_COUNTERS_MAX]; /* the agent's own, as it sent them last */
+    unsigned counter_count;
+    struct stream *previous, *next;
+};
+
+#define READY_TRACES 256
+
+struct assembler {
+    struct model model;
+    struct batch *batch;
+    uint32_t run; /* of streams that do not name one */
+    struct assembler_start last;
+    struct {
+        size_t names, operations, paths, classes, runs;
+    } handed; /* how many of the model's rows earlier batches had */
+    LIST(struct open_trace *) traces; /* by slot; open or unused */
+    struct open_trace *unused, *oldest, *newest;
+    size_t open_count;
+    struct map executions; /* key -> slot, of traces of executions */
+    struct ready {
+        uint64_t id; /* of a trace; 0: nothing here */
+        uint32_t slot;
+    } ready[READY_TRACES]; /* traces of executions that are whole, as far as can be known */
+    unsigned next_ready;
+    struct stream *streams;
+    int64_t minute_start, minute; /* of the call that ended last */
+    struct assembler_figures figures;
+    uint64_t refused_names, refused_classes, folded_calls; /* of the model's, as counted already */
+    int dirty; /* there is something that no batch had */
+};
+
+/* traces.c: the open traces */
+struct open_trace *trace_open(struct assembler *a, struct stream *stream, uint64_t key, int64_t kieker_id, enum trace_kind kind);
+void trace_touch(struct assembler *a, struct open_trace *trace);
+int trace_finish(struct assembler *a, struct open_trace *trace);
+int trace_metadata(struct assembler *a, struct stream *stream, const struct record *record);
+int trace_flush_chunk(struct assembler *a, struct open_trace *trace);
+int trace_finish_all(struct assembler *a, struct stream *stream);
+static inline uint64_t shape_mix(uint64_t shape, uint64_t more)
+{
+    shape = (shape ^ more) * 0x9E3779B97F4A7C15u;
+    return shape ^ (shape >> 29);
+}
+
+/* statistics.c: what a batch adds up */
+int stat_call(struct assembler *a, uint32_t path, int64_t end, int64_t duration, int64_t self, int failed);
+int stat_class(struct assembler *a, uint32_t class, const struct trace *trace);
+int stat_touch_slow(struct assembler *a, struct open_trace *trace, uint32_t path);
+size_t stat_paths(struct open_trace *trace);
+
+/* Remembers that the trace has a call on that path. */
+static inline int stat_touch(struct assembler *a, struct open_trace *trace, uint32_t path)
+{
+    return a->model.paths.items[path].seen_by == (uint32_t)trace->row.id ? 0 : stat_touch_slow(a, trace, path);
+}
+
+/* events.c, executions.c: the two ways in which calls come */
+int feed_event(struct assembler *a, struct stream *stream, const struct record *record);
+int feed_execution(struct assembler *a, struct stream *stream, const struct record *record);
+int executions_finish(struct assembler *a, struct open_trace *trace);
+int executions_finish_ready(struct assembler *a);
+
+/* fields.c: fields into names and varints, and what a stream's strings mean */
+int resolve(struct stream *stream, const struct record *record, unsigned signature, unsigned class, uint32_t host,
+    struct resolved *resolved);
+uint32_t field_name(struct stream *stream, const struct record *record, unsigned field);
+int fields_code(struct stream *stream, const struct record *record, uint32_t skip, struct buffer *out);
+int field_find(const struct record_type *type, const char *name);
+int64_t stream_time(struct stream *stream, int64_t timestamp);
+
+#endif
