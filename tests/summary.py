@@ -32,7 +32,7 @@ def counts(log):
         bad = int(failures) + int(errors)
         add(int(checks) - bad, bad, 0)
     for ran, notes in UNITTEST.findall(log):
-        note = dict((k, int(v)) for k, v in re.findall(r"([a-z ]+)=(\d+)", notes))
+        note = dict((k.strip(), int(v)) for k, v in re.findall(r"([a-z ]+)=(\d+)", notes))
         bad = note.get("failures", 0) + note.get("errors", 0) + note.get("unexpected successes", 0)
         skipped = note.get("skipped", 0)
         add(max(int(ran) - bad - skipped, 0), bad, skipped)
@@ -75,7 +75,7 @@ def judge(stem):
 
 def suites(build, target):
     listed = subprocess.run(["make", "-s", "--no-print-directory", "-C", build, target],
-                            stdout=subprocess.PIPE, universal_newlines=True)
+                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, universal_newlines=True)
     names = listed.stdout.split()
     if listed.returncode or not names:
         return None
