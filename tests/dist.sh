@@ -13,7 +13,9 @@ trap 'rm -rf "$lists"' EXIT
 # Of git's own only, and what is made for a checkout.
 git ls-files | grep -v -x -e '.*\.gitignore' -e '.*\.gitattributes' | sort >"$lists/tracked"
 [ -s "$lists/tracked" ] || { echo "git tracks nothing here"; exit 1; }
-${MAKE:-make} -s --no-print-directory -C "${builddir:?}" print-distfiles | sed "s|^$srcdir/||" | sort -u >"$lists/packed"
+${MAKE:-make} -s --no-print-directory -C "${builddir:?}" print-distfiles | sed "s|^$srcdir/||" | while read -r name; do
+    if [ -d "$name" ]; then find "$name" -type f; else echo "$name"; fi
+done | sort -u >"$lists/packed"
 missing=$(comm -23 "$lists/tracked" "$lists/packed")
 if [ -n "$missing" ]; then
     echo "tracked by git, but not in the tarball (add to Makefile.am, to the section of its folder):"
