@@ -23,7 +23,7 @@ TYPES = {
     ".woff2": "font/woff2",
     ".webmanifest": "application/manifest+json",
 }
-HASHED = re.compile(r"[.-][0-9A-Za-z_]{8,}\.[a-z0-9]+$")  # app.1a2b3c4d.js, worker-ABCD1234.js
+HASHED = re.compile(r"[.-]([0-9a-f]{8,}|[A-Z2-7]{8})\.[a-z0-9]+$")  # app.1a2b3c4d.js, worker-ABCD2345.js
 
 
 def files_below(directory):
