@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which part of a graph is shown, and how it is described to the layout engine.
+
+import type { Graph, GraphEdge, GraphNode } from "./api.ts";
+
+export const ENTRY = "entry";
+export const NODES_MAX = 150;
+
+export interface Choice {
+  focus: string | undefined;
+  hops: number;
+  minCalls: number; // edges with fewer calls are left out
+  max?: number;
+}
+
+export interface Part {
+  nodes: GraphNode[];
+  edges: GraphEdge[];
+  hiddenNodes: number;
+  hiddenEdges: number;
+}
+
+export const edgeKey = (e: Pick<GraphEdge, "source" | "target">) => JSON.stringify([e.source, e.target]);
+
+/** Nodes within `hops` edges of `focus`, either way. */
+function around(edges: readonly GraphEdge[], focus: string, hops: number): Set<string> {
+  const next = new Map<string, string[]>();
+  const link = (a: string, b: string) => (next.get(a) ?? next.set(a, []).get(a)!).push(b);
+  for (const e of edges) {
+    link(e.source, e.target);
+    link(e.target, e.source);
+  }
+  const seen = new Set([focus]);
+  let front = [focus];
+  for (let i = 0; i < hops && front.length; i++) {
+    front = front.flatMap((n) => next.get(n) ?? []).filter((n) => !seen.has(n) && seen.add(n));
+  }
+  return seen;
+}
+
+/** The part to be seen: around the focus, without thin edges, and the heaviest nodes of the rest. */
+export function choose(graph: Graph, c: Choice): Part {
+  let edges = graph.edges.filter((e) => e.calls >= c.minCalls);
+  let nodes = graph.nodes;
+  if (c.focus && nodes.some((n) => n.id === c.focus)) {
+    const near = around(edges, c.focus, c.hops);
+    nodes = nodes.filter((n) => near.has(n.id));
+  } else if (c.minCalls > 1) {
+    const linked = new Set(edges.flatMap((e) => [e.source, e.target]));
+    nodes = nodes.filter((n) => linked.has(n.id));
+  }
+  const max = c.max ?? NODES_MAX;
+  const fixed = (n: GraphNode) => n.id === ENTRY || n.id === c.focus;
+  const shown = [...nodes]
+    .sort((a, b) => Number(fixed(b)) - Number(fixed(a)) || b.total_ns - a.total_ns || b.calls - a.calls || (a.id < b.id ? -1 : 1))
+    .slice(0, max);
+  const ids = new Set(shown.map((n) => n.id));
+  edges = edges.filter((e) => ids.has(e.source) && ids.has(e.target));
+  // an entry that leads nowhere says nothing
+  const left = shown.filter((n) => n.id !== ENTRY || edges.some((e) => e.source === ENTRY));
+  return {
+    nodes: left,
+    edges,
+    hiddenNodes: graph.nodes.filter((n) => n.id !== ENTRY).length - left.filter((n) => n.id !== ENTRY).length,
+    hiddenEdges: graph.edges.length - edges.length,
+  };
+}
+
+/** The box a node stands in: a component's package, an operation's component. */
+export function groupOf(node: GraphNode, level: string): string | null {
+  if (node.id === ENTRY || level === "container") return null;
+  if (level === "operation") return node.parent;
+  const dot = node.name.lastIndexOf(".");
+  return dot > 0 ? node.name.slice(0, dot) : null;
+}
+
+export interface Sized {
+  id: string;
+  w: number; // px
+  h: number;
+  group: string | null;
+}
+
+export interface Shape {
+  nodes: Sized[];
+  edges: [number, number][]; // indices of nodes
+}
+
+const INCH = 72;
+
+/** The graph in Graphviz' language. The simple form takes straight lines and no boxes. */
+export function dotText(shape: Shape, simple: boolean): string {
+  const out = ["digraph {", `rankdir=TB; nodesep=0.28; ranksep=0.55; splines=${simple ? "line" : "true"};`];
+  if (simple) out.push("nslimit=2; mclimit=0.5;");
+  out.push('node [shape=box fixedsize=true label=""]; edge [arrowsize=0.6];');
+  const groups = new Map<string, number[]>();
+  shape.nodes.forEach((n, i) => {
+    out.push(`n${i} [width=${(n.w / INCH).toFixed(3)} height=${(n.h / INCH).toFixed(3)}];`);
+    if (n.group !== null && !simple) (groups.get(n.group) ?? groups.set(n.group, []).get(n.group)!).push(i);
+  });
+  let g = 0;
+  for (const members of groups.values()) {
+    // the label only reserves room: it is drawn by the page, in the page's own type
+    out.push(`subgraph cluster_${g++} { label=" "; margin=10; ${members.map((i) => `n${i};`).join(" ")} }`);
+  }
+  shape.edges.forEach(([a, b], i) => out.push(`n${a} -> n${b} [id="e${i}"];`));
+  out.push("}");
+  return out.join("\n");
+}
+
+/** Names of the clusters in the order in which dotText wrote them. */
+export function clusterNames(shape: Shape): string[] {
+  return [...new Set(shape.nodes.map((n) => n.group).filter((g): g is string => g !== null))];
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one place that knows uPlot. Bundled by itself and fetched with the first chart.
+
+import uPlot from "uplot";
+import type { Minute } from "./api.ts";
+import { atToMs, duration } from "./format.ts";
+import { LINES, type Plot, type PlotRequest } from "./plotlines.ts";
+
+const MINUTE_S = 60;
+
+/** Columns as uPlot takes them; a pause of more than a minute becomes a gap. */
+export function columns(rows: readonly Minute[]): (number | null)[][] {
+  const out: (number | null)[][] = [[], [], [], []];
+  let last = NaN;
+  for (const r of rows) {
+    const s = atToMs(r.at) / 1000;
+    if (s - last > MINUTE_S * 1.5) {
+      out[0]!.push(last + MINUTE_S);
+      for (let i = 1; i < 4; i++) out[i]!.push(null);
+    }
+    out[0]!.push(s);
+    // a logarithmic axis has no zero
+    LINES.forEach(([, key], i) => out[i + 1]!.push(Math.max(1, r[key])));
+    last = s;
+  }
+  return out;
+}
+
+function options(r: PlotRequest, show: (x: number | null) => void): uPlot.Options {
+  const thin = { stroke: r.color("line"), width: 1 };
+  const axis = { stroke: r.color("muted"), grid: thin, ticks: thin, font: "12px system-ui, sans-serif" };
+  return {
+    width: r.width,
+    height: r.height,
+    legend: { show: false },
+    cursor: { y: false, drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
+    scales: { x: { time: true }, y: { distr: 3 } },
+    axes: [
+      axis,
+      {
+        ...axis,
+        size: 64,
+        values: (_u, ticks) => ticks.map((t) => (t !== null && /^1(0*)$/.test(String(t)) ? duration(t) : "")),
+      },
+    ],
+    series: [
+      {},
+      ...LINES.map(([label, , color]) => ({
+        label,
+        stroke: r.color(color),
+        width: 1.5,
+        spanGaps: false,
+        points: { size: 4, fill: r.color(color) },
+      })),
+    ],
+    hooks: {
+      setCursor: [(u) => show(u.cursor.idx == null ? null : u.data[0][u.cursor.idx] ?? null)],
+      setSelect: [
+        (u) => {
+          if (u.select.width < 4) return;
+          r.onSelect(u.posToVal(u.select.left, "x"), u.posToVal(u.select.left + u.select.width, "x"));
+          u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+        },
+      ],
+    },
+  };
+}
+
+export function plot(into: HTMLElement, request: PlotRequest): Plot {
+  const u = new uPlot(options(request, request.onCursor), columns(request.rows) as uPlot.AlignedData, into);
+  return {
+    setRows: (rows) => u.setData(columns(rows) as uPlot.AlignedData),
+    setSize: (width, height) => u.setSize({ width, height }),
+    destroy: () => u.destroy(),
+  };
+}
