@@ -66,7 +66,7 @@ struct batch_class_stat {
 struct batch_trace {
     struct trace trace;
     int was_open; /* finished ones: an earlier batch had it among `open` */
-    /* Finished traces without chunks apart have their records here: offsets into the batch's `parts`. */
+    /* Finished traces without chunks apart have their records here, one chunk whose base is the trace's start: offsets into the batch's `parts`. */
     uint64_t offset[CHUNK_PARTS];
     uint32_t size[CHUNK_PARTS];
 };

@@ -124,6 +124,33 @@ int chunk_put_extra(struct chunk *chunk, enum chunk_extra kind)
     return 0;
 }
 
+static int64_t forward(int64_t time, uint64_t distance)
+{
+    return (int64_t)((uint64_t)time + (uint64_t)unzigzag(distance));
+}
+
+int chunk_rebase(struct chunk *chunk, int64_t base)
+{
+    struct buffer *times = &chunk->parts[CHUNK_TIMES];
+    struct reader old = {times->bytes, times->bytes + times->size, 0};
+    unsigned char first[VARINT_MAX];
+    int64_t time;
+    size_t before, now;
+
+    if (times->size == 0 || base == chunk->base)
+        return 0;
+    time = forward(chunk->base, reader_varint(&old));
+    before = (size_t)(old.at - times->bytes);
+    now = (size_t)(varint_put(first, zigzag((int64_t)((uint64_t)time - (uint64_t)base))) - first);
+    if (buffer_reserve(times, VARINT_MAX) < 0)
+        return -1;
+    memmove(times->bytes + now, times->bytes + before, times->size - before);
+    memcpy(times->bytes, first, now);
+    times->size += now - before;
+    chunk->base = base;
+    return 0;
+}
+
 void chunk_read(struct chunk_reader *reader, const struct chunk_view *view)
 {
     const unsigned char *structure = view->parts[CHUNK_STRUCTURE].bytes, *times = view->parts[CHUNK_TIMES].bytes;
@@ -131,11 +158,6 @@ void chunk_read(struct chunk_reader *reader, const struct chunk_view *view)
     reader->structure = (struct reader){structure, structure + view->parts[CHUNK_STRUCTURE].size, 0};
     reader->times = (struct reader){times, times + view->parts[CHUNK_TIMES].size, 0};
     reader->time = view->base;
-}
-
-static int64_t forward(int64_t time, uint64_t distance)
-{
-    return (int64_t)((uint64_t)time + (uint64_t)unzigzag(distance));
 }
 
 int chunk_next(struct chunk_reader *reader, struct step *step)

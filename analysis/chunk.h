@@ -73,6 +73,9 @@ int chunk_put_close(struct chunk *chunk, uint64_t count, int64_t time);
 /* Begins an extra of the record that was put last: what it adds is appended to the part CHUNK_EXTRAS by the caller. */
 int chunk_put_extra(struct chunk *chunk, enum chunk_extra kind);
 
+/* Says that the first record's distance is from `base`; of a chunk that has lost nothing since chunk_begin. */
+int chunk_rebase(struct chunk *chunk, int64_t base);
+
 /* A chunk as it lies in a store: parts that somebody else owns. */
 struct chunk_view {
     struct {

@@ -205,6 +205,9 @@ int executions_finish(struct assembler *a, struct open_trace *trace)
     LIST(int64_t) ends = {0}; /* of the open calls */
     int result = 0;
 
+    /* Callees came first: only now is it known when the trace began, which is what its row and its chunk go by. */
+    if (trace->row.chunks == 0 && chunk_rebase(&trace->chunk, trace->row.start) < 0)
+        return -1;
     qsort(trace->executions.items, count, sizeof(*executions), by_order);
     for (size_t i = 0; i <= count && result == 0; i++) {
         size_t depth = i < count && executions[i].ess > 0 ? (size_t)executions[i].ess : 0;

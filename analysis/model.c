@@ -219,14 +219,15 @@ uint32_t model_entry(struct model *model, uint32_t run)
     return id != MAP_NONE ? id : add_path(model, &(struct model_path){.run = run, .kind = PATH_ENTRY});
 }
 
-static uint32_t find_or_add_call(struct model *model, uint32_t parent, uint32_t deployed, size_t most)
+/* 0 also when there are `most` paths already, or `depth` calls above. */
+static uint32_t find_or_add_call(struct model *model, uint32_t parent, uint32_t deployed, size_t most, uint32_t depth)
 {
     const struct model_path *above = &model->paths.items[parent];
     uint32_t id = map_get(&model->path_ids, PAIR(parent, deployed));
 
     if (id != MAP_NONE)
         return id;
-    if (model->paths.count >= most || above->depth >= MODEL_PATH_DEPTH_MAX)
+    if (model->paths.count >= most || above->depth >= depth)
         return 0;
     return add_path(model, &(struct model_path){.parent = parent,
                                .operation = (uint32_t)(model->deployed.items[deployed] >> 32),
@@ -246,16 +247,17 @@ static uint32_t fold(struct model *model, uint32_t parent, uint32_t deployed)
     model->folded_calls++;
     root = map_get(&model->path_ids, PAIR(entry, FOLDED));
     if (root == MAP_NONE)
-        root = add_path(model, &(struct model_path){.parent = entry, .run = above.run, .kind = PATH_FOLDED});
+        root = add_path(model, &(struct model_path){
+                                   .parent = entry, .run = above.run, .kind = PATH_FOLDED, .depth = MODEL_PATH_DEPTH_MAX});
     if (above.kind == PATH_CALL)
-        caller = find_or_add_call(model, root, above.deployed, most);
-    id = find_or_add_call(model, caller ? caller : root, deployed, most);
+        caller = find_or_add_call(model, root, above.deployed, most, UINT32_MAX);
+    id = find_or_add_call(model, caller ? caller : root, deployed, most, UINT32_MAX);
     return id ? id : root;
 }
 
 uint32_t model_path_child_slow(struct model *model, uint32_t parent, uint32_t deployed)
 {
-    uint32_t id = find_or_add_call(model, parent, deployed, MODEL_PATHS_MAX);
+    uint32_t id = find_or_add_call(model, parent, deployed, MODEL_PATHS_MAX, MODEL_PATH_DEPTH_MAX);
 
     if (id == 0)
         return fold(model, parent, deployed);

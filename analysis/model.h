@@ -33,7 +33,7 @@ enum path_kind {
 
 struct model_path {
     uint32_t parent, operation, host, run;
-    uint32_t kind, depth;
+    uint32_t kind, depth; /* depth: calls from the root on; below a folded path MODEL_PATH_DEPTH_MAX and more */
     /* the assembler's own, not stored: */
     uint32_t deployed, last_child; /* deployed: (operation, host) as one number */
     uint32_t seen_by;              /* the open trace that touched it last */

@@ -1,0 +1,680 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Records in, traces out: the captures' known facts, made-up streams of every kind against a plain oracle, and bounds. */
+#include "analysis/assembler.h"
+#include "analysis/walk.h"
+#include "record/wire.h"
+#include "tests/captures.h"
+
+#include <check.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* An assembler and all that came out of it. */
+struct bench {
+    struct assembler *assembler;
+    struct stream *stream;
+    struct wire wire;
+    LIST(struct batch *) batches;
+    LIST(char *) names; /* by id, as the batches gave them */
+    LIST(struct model_operation) operations;
+};
+
+static void bench_open(struct bench *bench)
+{
+    struct assembler_start start = {0};
+    struct model model;
+    char **name;
+
+    *bench = (struct bench){0};
+    ck_assert_int_eq(model_init(&model), 0);
+    bench->assembler = assembler_new(&model, &start, "default");
+    bench->stream = assembler_open_stream(bench->assembler, "peer", 1);
+    wire_init(&bench->wire);
+    name = list_add(&bench->names);
+    *name = strdup("");
+    *list_add(&bench->operations) = (struct model_operation){0};
+}
+
+static void bench_cut(struct bench *bench)
+{
+    struct batch *batch = assembler_cut(bench->assembler);
+
+    ck_assert_ptr_nonnull(batch);
+    for (size_t i = 0; i < batch->names.count; i++) {
+        char **name = list_add(&bench->names);
+
+        ck_assert_uint_eq(batch->names.items[i].id, bench->names.count - 1);
+        *name = strndup(batch->names.items[i].text, batch->names.items[i].length);
+    }
+    for (size_t i = 0; i < batch->operations.count; i++) {
+        ck_assert_uint_eq(batch->operations.items[i].id, bench->operations.count);
+        *list_add(&bench->operations) = batch->operations.items[i].operation;
+    }
+    *list_add(&bench->batches) = batch;
+}
+
+/* Feeds bytes; cuts a batch after every `every` records (0: never). */
+static void bench_feed(struct bench *bench, const unsigned char *bytes, size_t size, unsigned every)
+{
+    const unsigned char *at = bytes;
+    enum wire_item item;
+
+    while ((item = wire_next(&bench->wire, &at, bytes + size, 0)) > 0) {
+        if (item == WIRE_ENTRY) {
+            ck_assert_int_eq(assembler_entry(bench->assembler, bench->stream, bench->wire.entry), 0);
+            continue;
+        }
+        ck_assert_int_eq(assembler_feed(bench->assembler, bench->stream, &bench->wire.record, 1), 0);
+        if (every && bench->wire.records % every == 0)
+            bench_cut(bench);
+    }
+    ck_assert_msg(item == WIRE_NEED_MORE && at == bytes + size, "%s", bench->wire.error);
+}
+
+static void bench_end(struct bench *bench)
+{
+    assembler_position(bench->stream, bench->wire.position);
+    ck_assert_int_eq(assembler_close_stream(bench->assembler, bench->stream, NULL, 2), 0);
+    bench_cut(bench);
+}
+
+static void bench_close(struct bench *bench)
+{
+    for (size_t i = 0; i < bench->batches.count; i++)
+        batch_free(bench->batches.items[i]);
+    for (size_t i = 0; i < bench->names.count; i++)
+        free(bench->names.items[i]);
+    list_fini(&bench->batches);
+    list_fini(&bench->names);
+    list_fini(&bench->operations);
+    wire_fini(&bench->wire);
+    assembler_free(bench->assembler);
+}
+
+static struct chunk_view view_of(const struct batch *batch, const uint64_t *offset, const uint32_t *size, uint64_t events, int64_t base)
+{
+    struct chunk_view view = {.events = events, .base = base};
+
+    for (int part = 0; part < CHUNK_PARTS; part++) {
+        view.parts[part].bytes = batch->parts[part].bytes + offset[part];
+        view.parts[part].size = size[part];
+    }
+    return view;
+}
+
+/* Walks a finished trace through all its chunks, in whichever batches they are. */
+static void bench_walk(struct bench *bench, const struct batch *of, const struct batch_trace *finished, const struct walker *walker)
+{
+    struct walk *walk = walk_new(&finished->trace, walker);
+    uint32_t chunks = 0;
+
+    for (size_t i = 0; finished->trace.chunks > 0 && i < bench->batches.count; i++) {
+        const struct batch *batch = bench->batches.items[i];
+
+        for (size_t j = 0; j < batch->chunks.count; j++) {
+            const struct batch_chunk *chunk = &batch->chunks.items[j];
+            struct chunk_view view = view_of(batch, chunk->offset, chunk->size, chunk->events, chunk->base);
+
+            if (chunk->trace != finished->trace.id)
+                continue;
+            ck_assert_uint_eq(chunk->number, chunks++);
+            ck_assert_msg(walk_feed(walk, &view) == 0, "%s", walk_error(walk));
+        }
+    }
+    ck_assert_uint_eq(chunks, finished->trace.chunks);
+    if (chunks == 0) {
+        struct chunk_view view =
+            view_of(of, finished->offset, finished->size, finished->trace.events, finished->trace.start);
+
+        ck_assert_msg(walk_feed(walk, &view) == 0, "%s", walk_error(walk));
+    }
+    ck_assert_msg(walk_end(walk) == 0, "%s", walk_error(walk));
+    walk_free(walk);
+}
+
+struct totals {
+    unsigned traces, states[TRACE_STATES], kinds[2];
+    uint64_t calls, failed, depth, others;
+    uint64_t path_calls, path_total, path_self, path_failed;
+};
+
+static void bench_totals(struct bench *bench, struct totals *totals)
+{
+    *totals = (struct totals){0};
+    for (size_t i = 0; i < bench->batches.count; i++) {
+        const struct batch *batch = bench->batches.items[i];
+
+        totals->others += batch->records.count;
+        for (size_t j = 0; j < batch->finished.count; j++) {
+            const struct trace *trace = &batch->finished.items[j].trace;
+
+            totals->traces++;
+            totals->states[trace->state]++;
+            totals->kinds[trace->kind]++;
+            totals->calls += trace->calls;
+            totals->failed += trace->failed;
+            if (trace->depth > totals->depth)
+                totals->depth = trace->depth;
+        }
+        for (size_t j = 0; j < batch->path_stats.count; j++) {
+            const struct durations *durations = &batch->path_stats.items[j].durations;
+
+            totals->path_calls += durations->count;
+            totals->path_total += durations->total;
+            totals->path_self += durations->self;
+            totals->path_failed += durations->failed;
+        }
+    }
+}
+
+/* What is known of the captures (the specification's test data, section 6); depth counts the root as 1. */
+static const struct {
+    const char *name;
+    unsigned complete, incomplete, damaged;
+    uint64_t calls, failed, depth, others;
+} facts[] = {
+    {"python-single", 2, 0, 0, 4, 1, 2, 0},
+    {"c-basic", 1, 0, 0, 12, 0, 12, 0},
+    {"c-gcc-instrument", 1, 0, 0, 4, 0, 3, 0},
+    {"java-single-ascii-flush", 2, 0, 1, 4, 1, 2, 5},
+    {"java-single-ascii-noflush", 2, 0, 1, 4, 1, 2, 5},
+    {"java-single-unicode-flush", 2, 0, 1, 4, 1, 2, 5},
+};
+
+START_TEST(test_facts)
+{
+    struct totals totals;
+    struct bench bench;
+    size_t size;
+    char *bytes = capture_read(facts[_i].name, ".bin", &size);
+
+    for (unsigned every = 0; every < 6; every++) {
+        bench_open(&bench);
+        bench_feed(&bench, (unsigned char *)bytes, size, every);
+        bench_end(&bench);
+        bench_totals(&bench, &totals);
+        ck_assert_uint_eq(totals.states[TRACE_COMPLETE], facts[_i].complete);
+        ck_assert_uint_eq(totals.states[TRACE_INCOMPLETE], facts[_i].incomplete);
+        ck_assert_uint_eq(totals.states[TRACE_DAMAGED], facts[_i].damaged);
+        ck_assert_uint_eq(totals.calls, facts[_i].calls);
+        ck_assert_uint_eq(totals.failed, facts[_i].failed);
+        ck_assert_uint_eq(totals.depth, facts[_i].depth);
+        ck_assert_uint_eq(totals.others, facts[_i].others);
+        bench_close(&bench);
+    }
+    free(bytes);
+}
+END_TEST
+
+/* A writer of made-up streams. */
+static unsigned char *out, *out_end, *at;
+static int32_t next_id;
+
+enum { CLASS_META, CLASS_BEFORE, CLASS_AFTER, CLASS_FAILED, CLASS_EXECUTION, SESSION, HOST, CAUSE, OPERATIONS };
+#define OPERATION_COUNT 12
+
+static void put_text(const char *text)
+{
+    at = wire_put_entry(at, next_id++, text, strlen(text));
+}
+
+static void put_begin(size_t room)
+{
+    static const enum record_id types[] = {RECORD_TRACE_METADATA, RECORD_BEFORE_OPERATION, RECORD_AFTER_OPERATION,
+        RECORD_AFTER_OPERATION_FAILED, RECORD_OPERATION_EXECUTION};
+    char text[64];
+
+    free(out);
+    out = at = malloc(room);
+    out_end = out + room;
+    next_id = 0;
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+        put_text(record_type(types[i])->name);
+    put_text("<no-session-id>");
+    put_text("host");
+    put_text("ValueError: no");
+    for (int i = 0; i < OPERATION_COUNT; i++) {
+        snprintf(text, sizeof(text), "op%d", i);
+        put_text(text);
+        snprintf(text, sizeof(text), "module.Class%d", i / 3);
+        put_text(text);
+    }
+}
+
+static void put_metadata(int64_t trace)
+{
+    at = bytes_put64(wire_put_head(at, CLASS_META, -1), (uint64_t)trace);
+    at = bytes_put64(at, 42);
+    at = bytes_put32(bytes_put32(at, SESSION), HOST);
+    at = bytes_put32(bytes_put64(at, (uint64_t)trace), UINT32_MAX);
+}
+
+static void put_event(int class, int64_t trace, int64_t time, int32_t order, int operation)
+{
+    ck_assert(at + 64 <= out_end);
+    at = bytes_put64(wire_put_head(at, class, -1), (uint64_t)time);
+    at = bytes_put32(bytes_put64(at, (uint64_t)trace), (uint32_t)order);
+    at = bytes_put32(at, (uint32_t)(OPERATIONS + 2 * operation));
+    at = bytes_put32(at, (uint32_t)(OPERATIONS + 2 * operation + 1));
+    if (class == CLASS_FAILED)
+        at = bytes_put32(at, CAUSE);
+}
+
+static void put_execution(int64_t trace, int64_t tin, int64_t tout, int eoi, int ess, int operation)
+{
+    at = wire_put_head(at, CLASS_EXECUTION, -1);
+    at = bytes_put32(at, (uint32_t)(OPERATIONS + 2 * operation));
+    at = bytes_put64(bytes_put32(at, SESSION), (uint64_t)trace);
+    at = bytes_put64(bytes_put64(at, (uint64_t)tin), (uint64_t)tout);
+    at = bytes_put32(bytes_put32(bytes_put32(at, HOST), (uint32_t)eoi), (uint32_t)ess);
+}
+
+/* The oracle: calls as they were made, in the order of their beginnings. */
+struct made {
+    int operation, depth, failed, parent;
+    int64_t start, end, below;
+};
+#define MADE_MAX 4000
+static struct made made[MADE_MAX];
+static int made_count;
+
+/* A random call tree of `calls` calls. */
+static void make_trace(unsigned *seed, int calls)
+{
+    int stack[MADE_MAX], depth = 0;
+    int64_t now = 1700000000000000000;
+
+    made_count = 0;
+    while (made_count < calls || depth > 0) {
+        now += rand_r(seed) % 5000;
+        if (made_count < calls && (depth == 0 || rand_r(seed) % 5 > 1) && (depth > 0 || made_count == 0)) {
+            made[made_count] = (struct made){.operation = rand_r(seed) % OPERATION_COUNT,
+                .depth = depth,
+                .parent = depth ? stack[depth - 1] : -1,
+                .start = now};
+            stack[depth++] = made_count++;
+        } else if (depth > 0 && (depth > 1 || made_count >= calls)) {
+            struct made *call = &made[stack[--depth]];
+
+            call->end = now;
+            call->failed = rand_r(seed) % 7 == 0;
+            if (call->parent >= 0)
+                made[call->parent].below += call->end - call->start;
+        }
+    }
+}
+
+/* Writes the events that the made calls give, in order. */
+static void put_made(int64_t trace)
+{
+    int stack[MADE_MAX], depth = 0, next = 0, order = 0;
+
+    put_metadata(trace);
+    while (next < made_count || depth > 0) {
+        if (next < made_count && made[next].depth == depth) {
+            put_event(CLASS_BEFORE, trace, made[next].start, order++, made[next].operation);
+            stack[depth++] = next++;
+        } else {
+            const struct made *call = &made[stack[--depth]];
+
+            put_event(call->failed ? CLASS_FAILED : CLASS_AFTER, trace, call->end, order++, call->operation);
+        }
+    }
+}
+
+struct check {
+    struct bench *bench;
+    int seen;
+    int executions; /* which know of no failures */
+};
+
+static void check_call(void *context, struct call *call)
+{
+    struct check *check = context;
+    const struct made *expected = &made[call->position];
+    const struct model_operation *operation = &check->bench->operations.items[call->operation];
+    char name[16];
+
+    ck_assert_int_lt((int)call->position, made_count);
+    snprintf(name, sizeof(name), "op%d", expected->operation);
+    ck_assert_str_eq(check->bench->names.items[operation->name], name);
+    ck_assert_int_eq((int64_t)call->parent, expected->parent < 0 ? (int64_t)CALL_NO_PARENT : expected->parent);
+    ck_assert_int_eq(call->depth, expected->depth);
+    ck_assert_int_eq(call->start, expected->start);
+    ck_assert_int_eq(call->duration, expected->end - expected->start);
+    ck_assert_int_eq(call->self, call->duration - expected->below);
+    ck_assert_str_eq(check->bench->names.items[call->host], "host");
+    if (!check->executions) {
+        ck_assert_int_eq(call->failed, expected->failed);
+        ck_assert_str_eq(check->bench->names.items[call->cause], expected->failed ? "ValueError: no" : "");
+    }
+    check->seen++;
+}
+
+/* The one finished trace must give back the made calls, and the statistics their sums. */
+static void check_made(struct bench *bench, int executions)
+{
+    struct check check = {bench, 0, executions};
+    const struct walker walker = {.on_leave = check_call, .context = &check};
+    int64_t total = 0, self = 0, failed = 0;
+    struct totals totals;
+
+    for (size_t i = 0; i < bench->batches.count; i++)
+        for (size_t j = 0; j < bench->batches.items[i]->finished.count; j++)
+            bench_walk(bench, bench->batches.items[i], &bench->batches.items[i]->finished.items[j], &walker);
+    ck_assert_int_eq(check.seen, made_count);
+    for (int i = 0; i < made_count; i++) {
+        total += made[i].end - made[i].start;
+        self += made[i].end - made[i].start - made[i].below;
+        failed += executions ? 0 : made[i].failed;
+    }
+    bench_totals(bench, &totals);
+    ck_assert_uint_eq(totals.states[TRACE_COMPLETE], 1);
+    ck_assert_uint_eq(totals.traces, 1);
+    ck_assert_int_eq((int64_t)totals.calls, made_count);
+    ck_assert_int_eq((int64_t)totals.path_calls, made_count);
+    ck_assert_int_eq((int64_t)totals.path_total, total);
+    ck_assert_int_eq((int64_t)totals.path_self, self);
+    ck_assert_int_eq((int64_t)totals.path_failed, failed);
+    ck_assert_int_eq((int64_t)totals.failed, failed);
+}
+
+static unsigned seed_of(int round)
+{
+    return (getenv("SEED") ? (unsigned)atoi(getenv("SEED")) : 1) * 1000 + (unsigned)round;
+}
+
+START_TEST(test_random_events)
+{
+    unsigned seed = seed_of(_i);
+    struct bench bench;
+
+    make_trace(&seed, 1 + (int)((unsigned)rand_r(&seed) % (MADE_MAX - 1)));
+    put_begin(1 << 20);
+    put_made(-77);
+    bench_open(&bench);
+    bench_feed(&bench, out, (size_t)(at - out), _i % 3 ? 0 : 1 + (unsigned)rand_r(&seed) % 900);
+    bench_end(&bench);
+    check_made(&bench, 0);
+    bench_close(&bench);
+}
+END_TEST
+
+static int by_end(const void *a, const void *b)
+{
+    const struct made *x = &made[*(const int *)a], *y = &made[*(const int *)b];
+
+    if (x->end != y->end)
+        return x->end < y->end ? -1 : 1;
+    return *(const int *)b - *(const int *)a; /* of those that end together the callee, begun later, is first */
+}
+
+/* Operation executions come when calls return, or, across hosts, in any order. */
+START_TEST(test_random_executions)
+{
+    unsigned seed = seed_of(_i);
+    struct bench bench;
+    int order[MADE_MAX];
+
+    make_trace(&seed, 1 + (int)((unsigned)rand_r(&seed) % (MADE_MAX - 1)));
+    for (int i = 0; i < made_count; i++)
+        order[i] = i;
+    qsort(order, (size_t)made_count, sizeof(order[0]), by_end);
+    for (int i = 0; _i % 2 && i + 1 < made_count; i++) {
+        int j = i + (int)((unsigned)rand_r(&seed) % (unsigned)(made_count - i)), swap = order[i];
+
+        order[i] = order[j];
+        order[j] = swap;
+    }
+    put_begin(1 << 20);
+    for (int i = 0; i < made_count; i++)
+        put_execution(5, made[order[i]].start, made[order[i]].end, order[i], made[order[i]].depth, made[order[i]].operation);
+    bench_open(&bench);
+    bench_feed(&bench, out, (size_t)(at - out), 1 + (unsigned)rand_r(&seed) % 3000);
+    bench_end(&bench);
+    check_made(&bench, 1);
+    bench_close(&bench);
+}
+END_TEST
+
+/* Events of the one trace 1, "B0 A0 F2": Before of operation 0, After of 0, Failed of 2; "+" leaves an order index out. */
+static const struct {
+    const char *events;
+    int metadata;
+    enum trace_state state;
+    unsigned flaws, traces, calls;
+} broken[] = {
+    {"B0 B1 A1 A0", 1, TRACE_COMPLETE, 0, 1, 2},
+    {"B0 B1 A1 A0", 0, TRACE_INCOMPLETE, FLAW_NO_METADATA, 1, 2},
+    {"B0 B1 A1", 1, TRACE_INCOMPLETE, FLAW_OPEN_CALLS, 1, 2},
+    {"B0 B1 B2 A0", 1, TRACE_DAMAGED, FLAW_MISSING_AFTER, 1, 3},
+    {"A0", 1, TRACE_DAMAGED, FLAW_ORPHAN_AFTER, 1, 0},
+    {"B0 A3 A0", 1, TRACE_DAMAGED, FLAW_ORPHAN_AFTER, 1, 1},
+    {"B0 + B1 A1 A0", 1, TRACE_DAMAGED, FLAW_ORDER_GAP, 1, 2},
+    {"B0 - B1 A1 A0", 1, TRACE_DAMAGED, FLAW_ORDER_REPEATED, 1, 2},
+    {"B0 M B1 A1 A0", 1, TRACE_DAMAGED, FLAW_SECOND_METADATA, 1, 2},
+    {"B0 M A0", 0, TRACE_COMPLETE, 0, 1, 1},
+    {"", 1, TRACE_COMPLETE, 0, 1, 0},
+};
+
+static void put_broken(const char *events)
+{
+    int32_t order = 0;
+    int64_t now = 1700000000000000000;
+
+    for (const char *event = events; *event; event++) {
+        now += 10;
+        if (*event == '+')
+            order++;
+        else if (*event == '-')
+            order--;
+        else if (*event == 'M')
+            put_metadata(1);
+        else if (*event == 'B' || *event == 'A' || *event == 'F') {
+            int class = *event == 'B' ? CLASS_BEFORE : *event == 'A' ? CLASS_AFTER : CLASS_FAILED;
+
+            put_event(class, 1, now, order++, *++event - '0');
+        }
+    }
+}
+
+START_TEST(test_broken)
+{
+    const struct walker walker = {0};
+    struct bench bench;
+    struct totals totals;
+    const struct batch *last;
+
+    put_begin(1 << 16);
+    if (broken[_i].metadata)
+        put_metadata(1);
+    put_broken(broken[_i].events);
+    bench_open(&bench);
+    bench_feed(&bench, out, (size_t)(at - out), 0);
+    bench_end(&bench);
+    bench_totals(&bench, &totals);
+    last = bench.batches.items[0];
+    ck_assert_uint_eq(totals.traces, broken[_i].traces);
+    ck_assert_uint_eq(last->finished.items[0].trace.flaws, broken[_i].flaws);
+    ck_assert_int_eq(last->finished.items[0].trace.state, broken[_i].state);
+    ck_assert_uint_eq(totals.calls, broken[_i].calls);
+    bench_walk(&bench, last, &last->finished.items[0], &walker);
+    for (unsigned bit = 0; bit < FLAWS; bit++) {
+        uint64_t counted = 0;
+
+        for (size_t i = 0; i < last->counters.count; i++)
+            if (strcmp(last->counters.items[i].name, trace_flaw_name(bit)) == 0)
+                counted += last->counters.items[i].more;
+        ck_assert_uint_eq(counted, broken[_i].flaws >> bit & 1);
+    }
+    bench_close(&bench);
+}
+END_TEST
+
+/* Traces of equal shape are one class, whatever their times; others are not. */
+START_TEST(test_classes)
+{
+    static const char *const shapes[] = {"B0 B1 A1 A0", "B0 B1 A1 A0", "B0 A0", "B0 B1 A1 B1 A1 A0", "B0 B2 A2 A0"};
+    uint32_t classes[5];
+    struct bench bench;
+
+    put_begin(1 << 16);
+    bench_open(&bench);
+    for (int i = 0; i < 5; i++) {
+        put_metadata(1);
+        put_broken(shapes[i]);
+    }
+    bench_feed(&bench, out, (size_t)(at - out), 0);
+    bench_end(&bench);
+    ck_assert_uint_eq(bench.batches.items[0]->finished.count, 5);
+    for (int i = 0; i < 5; i++)
+        classes[i] = bench.batches.items[0]->finished.items[i].trace.class;
+    ck_assert_uint_eq(classes[0], classes[1]);
+    for (int i = 1; i < 5; i++)
+        for (int j = i + 1; j < 5; j++)
+            ck_assert_uint_ne(classes[i], classes[j]);
+    ck_assert_uint_eq(bench.batches.items[0]->classes.count, 4);
+    ck_assert_uint_eq(bench.batches.items[0]->classes.items[0].path_count, 2);
+    bench_close(&bench);
+}
+END_TEST
+
+/* Any events at all, of a few traces: nothing crashes, and each call that began is in just one trace. */
+START_TEST(test_any_sequence)
+{
+    unsigned seed = seed_of(_i);
+    const struct walker walker = {0};
+    struct totals totals;
+    struct bench bench;
+    unsigned begun = 0, executions = 0;
+
+    put_begin(1 << 20);
+    for (int i = 0; i < 3000; i++) {
+        int64_t trace = rand_r(&seed) % 5;
+        int kind = rand_r(&seed) % 16;
+
+        if (kind == 0)
+            put_metadata(trace);
+        else if (kind == 1) {
+            put_execution(trace, 100, rand_r(&seed) % 200, rand_r(&seed) % 9 - 1, rand_r(&seed) % 5 - 1, 3);
+            executions++;
+        } else {
+            int class = kind < 9 ? CLASS_BEFORE : kind < 14 ? CLASS_AFTER : CLASS_FAILED;
+
+            begun += class == CLASS_BEFORE;
+            put_event(class, trace, rand_r(&seed), rand_r(&seed) % 3 ? i : 0, rand_r(&seed) % 4);
+        }
+    }
+    bench_open(&bench);
+    bench_feed(&bench, out, (size_t)(at - out), 1 + (unsigned)rand_r(&seed) % 700);
+    bench_end(&bench);
+    bench_totals(&bench, &totals);
+    ck_assert_uint_eq(totals.calls, begun + executions);
+    for (size_t i = 0; i < bench.batches.count; i++)
+        for (size_t j = 0; j < bench.batches.items[i]->finished.count; j++)
+            bench_walk(&bench, bench.batches.items[i], &bench.batches.items[i]->finished.items[j], &walker);
+    bench_close(&bench);
+}
+END_TEST
+
+/* More open traces than may be: the oldest are put away, none is lost. */
+START_TEST(test_too_many_open_traces)
+{
+    const unsigned more = 100;
+    struct totals totals;
+    struct bench bench;
+
+    bench_open(&bench);
+    put_begin(((size_t)ASSEMBLER_OPEN_TRACES_MAX + more) * 48 + (1 << 16));
+    for (unsigned i = 0; i < ASSEMBLER_OPEN_TRACES_MAX + more; i++)
+        put_event(CLASS_BEFORE, i, 1700000000000000000 + i, 0, 1);
+    bench_feed(&bench, out, (size_t)(at - out), 0);
+    bench_cut(&bench);
+    ck_assert_uint_eq(bench.batches.items[0]->finished.count, more);
+    ck_assert_uint_eq(bench.batches.items[0]->finished.items[0].trace.kieker_id, 0);
+    ck_assert_uint_ne(bench.batches.items[0]->finished.items[0].trace.flaws & FLAW_EVICTED, 0);
+    bench_end(&bench);
+    bench_totals(&bench, &totals);
+    ck_assert_uint_eq(totals.traces, ASSEMBLER_OPEN_TRACES_MAX + more);
+    bench_close(&bench);
+}
+END_TEST
+
+/* Deep recursion: paths are folded beyond a depth, calls are not lost. */
+START_TEST(test_deep_recursion)
+{
+    const int depth = MODEL_PATH_DEPTH_MAX * 3;
+    struct totals totals;
+    struct bench bench;
+    int64_t now = 1700000000000000000;
+
+    put_begin((size_t)depth * 96 + (1 << 16));
+    put_metadata(1);
+    for (int i = 0; i < depth; i++)
+        put_event(CLASS_BEFORE, 1, now++, i, i % 2);
+    for (int i = depth; i-- > 0;)
+        put_event(CLASS_AFTER, 1, now++, 2 * depth - 1 - i, i % 2);
+    bench_open(&bench);
+    bench_feed(&bench, out, (size_t)(at - out), 0);
+    bench_end(&bench);
+    bench_totals(&bench, &totals);
+    ck_assert_uint_eq(totals.states[TRACE_COMPLETE], 1);
+    ck_assert_uint_eq(totals.path_calls, (unsigned)depth);
+    ck_assert_uint_eq(totals.depth, (unsigned)depth);
+    ck_assert_uint_lt(bench.batches.items[0]->paths.count, MODEL_PATH_DEPTH_MAX + 10);
+    bench_close(&bench);
+}
+END_TEST
+
+START_TEST(test_agent_says_who_it_is)
+{
+    static const char hello[] = "kieker:agent version=1 run=a%20b program=x";
+    static const char counters[] = "kieker:counters dropped_ring_full=7 dropped_disconnected=1";
+    static const char more[] = "kieker:counters dropped_ring_full=9 dropped_disconnected=1";
+    struct bench bench;
+    uint64_t dropped = 0;
+
+    put_begin(1 << 16);
+    put_text(hello);
+    put_text(counters);
+    put_text(more);
+    put_metadata(1);
+    put_broken("B0 A0");
+    bench_open(&bench);
+    bench_feed(&bench, out, (size_t)(at - out), 0);
+    bench_end(&bench);
+    for (size_t i = 0; i < bench.batches.items[0]->counters.count; i++)
+        if (strcmp(bench.batches.items[0]->counters.items[i].name, "dropped_ring_full") == 0)
+            dropped += bench.batches.items[0]->counters.items[i].more;
+    ck_assert_uint_eq(dropped, 9);
+    ck_assert_uint_eq(bench.batches.items[0]->runs.count, 2);
+    ck_assert_str_eq(bench.names.items[bench.batches.items[0]->runs.items[1].name], "a b");
+    ck_assert_uint_eq(bench.batches.items[0]->finished.items[0].trace.run, bench.batches.items[0]->runs.items[1].id);
+    bench_close(&bench);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("assembler");
+    TCase *tests = tcase_create("all");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    tcase_add_loop_test(tests, test_facts, 0, sizeof(facts) / sizeof(facts[0]));
+    tcase_add_loop_test(tests, test_random_events, 0, 60);
+    tcase_add_loop_test(tests, test_random_executions, 0, 60);
+    tcase_add_loop_test(tests, test_broken, 0, sizeof(broken) / sizeof(broken[0]));
+    tcase_add_test(tests, test_classes);
+    tcase_add_loop_test(tests, test_any_sequence, 0, 100);
+    tcase_add_test(tests, test_too_many_open_traces);
+    tcase_add_test(tests, test_deep_recursion);
+    tcase_add_test(tests, test_agent_says_who_it_is);
+    tcase_set_timeout(tests, 120);
+    suite_add_tcase(suite, tests);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
