@@ -68,6 +68,12 @@ enum param_id {
     PARAMS
 };
 
+/*
+ * Levels of a tree in one answer; deeper calls are summed up and can be asked for with `call`. JSON readers, jansson's
+ * among them, give up at 2,048 levels of brackets, and a level of calls is two of these.
+ */
+#define REQUEST_DEPTH_MAX 1000
+
 #define PARAM_BIT(param) (UINT64_C(1) << (param))
 
 struct param {
@@ -83,6 +89,7 @@ extern const struct param params[PARAMS]; /* by param_id */
 
 struct request;
 struct page;
+struct column;
 
 struct verb {
     const char *name, *doc;
@@ -91,7 +98,7 @@ struct verb {
     const char *const *sorts;   /* choices of `sort`, up to a NULL; the first is the default */
     const char *const *formats; /* choices of `format`, up to a NULL; the first is the API's default */
     uint64_t limit, limit_max;  /* what `limit` is by default and at most; 0: the verb takes none */
-    const char *rows;           /* the keys of a row, as in the documentation of the API */
+    const struct column *columns; /* of the text and of CSV, see query/table.h */
 
     /* The answer, a new reference, or NULL after request_refuse. */
     json_t *(*answer)(struct request *request, struct store_reader *reader);

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tree of table.h: calls of a trace, or paths, a line each. */
+#define _GNU_SOURCE /* asprintf */
+
+#include "query/table.h"
+#include "query/text.h"
+#include "query/units.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STEP 3            /* columns that a level is indented */
+#define LEVELS_UNBOUND 40 /* shown by indentation on a page without width; deeper ones have their number written */
+#define NAME_LEAST 16
+#define CAUSE_MOST 60
+
+struct outline {
+    struct page *page;
+    const struct column *columns[TABLE_COLUMNS_MAX];
+    unsigned widths[TABLE_COLUMNS_MAX], left; /* left: of all columns together, and what is between them */
+    int count, marked;
+    unsigned levels;      /* that are shown by indentation */
+    unsigned char *lasts; /* for each level: is its node the last of its siblings */
+};
+
+/* What is printed on one line. */
+struct line {
+    const json_t *row;  /* NULL: a remark, without figures */
+    const char *remark; /* behind the name, or alone */
+    unsigned level;     /* from 0 */
+    int last, failed;
+};
+
+static unsigned measure(struct outline *outline, const json_t *rows, unsigned level)
+{
+    const json_t *row;
+    unsigned deepest = level;
+    size_t i;
+
+    json_array_foreach(rows, i, row)
+    {
+        const json_t *children = json_object_get(row, "children");
+
+        outline->marked |= table_has_failed(row);
+        for (int c = 0; c < outline->count; c++) {
+            char *text = table_cell(outline->page, outline->columns[c], row);
+            unsigned width = text == NULL ? 0 : text_width(text);
+
+            if (width > outline->widths[c])
+                outline->widths[c] = width;
+            free(text);
+        }
+        if (json_array_size(children) > 0) {
+            unsigned below = measure(outline, children, level + 1);
+
+            deepest = below > deepest ? below : deepest;
+        }
+    }
+    return deepest;
+}
+
+static void put_padded(FILE *out, const char *text, unsigned width)
+{
+    fprintf(out, "%*s%s", (int)(width - text_width(text)), "", text);
+}
+
+/* The lines of the tree before a name; returns their width. */
+static unsigned put_branches(struct outline *outline, unsigned level)
+{
+    const char *const *signs;
+    static const char *const drawn[] = {"\u251c\u2500 ", "\u2514\u2500 ", "\u2502  ", "   "};
+    static const char *const plain[] = {"|- ", "`- ", "|  ", "   "};
+    FILE *out = outline->page->out;
+    unsigned from = 1, width = 0;
+
+    signs = outline->page->utf8 ? drawn : plain;
+    if (level > outline->levels) {
+        from = level - outline->levels + 2;
+        width = (unsigned)fprintf(out, "%4u> ", level + 1);
+    }
+    for (unsigned i = from; i <= level; i++)
+        fputs(signs[(i == level ? 0 : 2) + outline->lasts[i]], out);
+    return width + (level >= from ? (level - from + 1) * STEP : 0);
+}
+
+static void put_name(struct outline *outline, const struct line *line, unsigned used)
+{
+    static const struct column name_column = {"operation", "call", CELL_CALL, 1};
+    struct page *page = outline->page;
+    char *name = line->row == NULL ? strdup("") : table_cell(page, &name_column, line->row);
+    unsigned remark = line->remark == NULL ? 0 : text_width(line->remark);
+
+    if (name == NULL)
+        return;
+    if (line->row != NULL && *name == '\0') {
+        free(name);
+        name = strdup("?");
+    }
+    if (name != NULL && page->width > 0)
+        text_shorten(name, page->width > used + remark + NAME_LEAST ? page->width - used - remark : NAME_LEAST, page->utf8);
+    if (line->failed)
+        table_manner(page, RED);
+    fputs(name == NULL ? "" : name, page->out);
+    if (line->failed)
+        table_manner(page, PLAIN);
+    if (line->remark != NULL) {
+        table_manner(page, DIM);
+        fputs(line->remark, page->out);
+        table_manner(page, PLAIN);
+    }
+    free(name);
+}
+
+static void put_line(struct outline *outline, const struct line *line)
+{
+    FILE *out = outline->page->out;
+    unsigned used = outline->left;
+
+    if (outline->marked) {
+        table_manner(outline->page, line->failed ? RED : PLAIN);
+        fputs(line->failed ? "! " : "  ", out);
+        table_manner(outline->page, PLAIN);
+    }
+    for (int c = 0; c < outline->count; c++) {
+        char *text = line->row == NULL ? strdup("") : table_cell(outline->page, outline->columns[c], line->row);
+
+        put_padded(out, text == NULL ? "" : text, outline->widths[c]);
+        fputs("  ", out);
+        free(text);
+    }
+    outline->lasts[line->level] = line->last != 0;
+    used += put_branches(outline, line->level);
+    put_name(outline, line, used);
+    putc('\n', out);
+}
+
+/* What is said behind a call's name: that it goes on, why it failed. malloc'ed or NULL. */
+static char *remark_of(const struct outline *outline, const json_t *row)
+{
+    const char *cause = json_string_value(json_object_get(row, "cause"));
+    int open = json_is_true(json_object_get(row, "open"));
+    char *text = NULL, *clean = cause == NULL ? NULL : text_clean(cause, outline->page->utf8);
+
+    if (clean != NULL)
+        text_shorten(clean, CAUSE_MOST, outline->page->utf8);
+    if ((clean != NULL || open) &&
+        asprintf(&text, "%s%s%s", clean == NULL ? "" : "  failed: ", clean == NULL ? "" : clean, open ? "  (not ended)" : "") < 0)
+        text = NULL;
+    free(clean);
+    return text;
+}
+
+static void put_hidden(struct outline *outline, const json_t *of, unsigned level)
+{
+    json_int_t calls = json_integer_value(json_object_get(of, "hidden_calls"));
+    const char *position = json_string_value(json_object_get(of, "call"));
+    char count[UNITS_SIZE], time[UNITS_SIZE], remark[256];
+    struct line line = {.remark = remark, .level = level, .last = 1};
+
+    if (calls == 0)
+        return;
+    units_count(calls, count);
+    units_duration(json_integer_value(json_object_get(of, "hidden_ns")), outline->page->utf8, time);
+    snprintf(remark, sizeof(remark), "%s %s more call%s, %s%s%s", outline->page->utf8 ? "\u2026" : "...", count,
+        calls == 1 ? "" : "s", time, position != NULL ? "; see --call " : "", position != NULL ? position : "");
+    put_line(outline, &line);
+}
+
+static int is_leaf(const json_t *row)
+{
+    return json_array_size(json_object_get(row, "children")) == 0 &&
+           json_integer_value(json_object_get(row, "hidden_calls")) == 0 && !json_is_true(json_object_get(row, "open"));
+}
+
+static int is_alike(const json_t *a, const json_t *b)
+{
+    static const char *const keys[] = {"operation_id", "host", "failed", "cause"};
+
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        if (!json_equal(json_object_get(a, keys[i]), json_object_get(b, keys[i])))
+            return 0;
+    return 1;
+}
+
+/* How many calls from `at` on are equal and without callees; their sum as one row into *sum (a new reference). */
+static size_t fold(const json_t *rows, size_t at, json_t **sum)
+{
+    static const char *const figures[] = {"duration_ns", "self_ns", "calls"};
+    const json_t *first = json_array_get(rows, at), *next;
+    json_int_t sums[3] = {0};
+    size_t count = 0;
+
+    if (json_object_get(first, "duration_ns") == NULL || !is_leaf(first))
+        return 1;
+    while ((next = json_array_get(rows, at + count)) != NULL && is_leaf(next) && is_alike(first, next)) {
+        for (int i = 0; i < 3; i++)
+            sums[i] += json_integer_value(json_object_get(next, figures[i]));
+        count++;
+    }
+    if (count > 1) {
+        *sum = json_copy((json_t *)(uintptr_t)first);
+        for (int i = 0; i < 3; i++)
+            json_object_set_new(*sum, figures[i], json_integer(sums[i]));
+    }
+    return count;
+}
+
+static void put_folded(struct outline *outline, struct line *line, size_t count)
+{
+    char number[UNITS_SIZE], mean[UNITS_SIZE], *cause = remark_of(outline, line->row), *remark;
+
+    units_count((int64_t)count, number);
+    units_duration(json_integer_value(json_object_get(line->row, "duration_ns")) / (json_int_t)count, outline->page->utf8, mean);
+    if (asprintf(&remark, "  %s %s, mean %s%s", outline->page->utf8 ? "\u00d7" : "x", number, mean, cause == NULL ? "" : cause) >= 0) {
+        line->remark = remark;
+        put_line(outline, line);
+        free(remark);
+    }
+    free(cause);
+}
+
+static void put_rows(struct outline *outline, const json_t *of, const json_t *rows, unsigned level)
+{
+    size_t size = json_array_size(rows), count;
+    int hides = json_integer_value(json_object_get(of, "hidden_calls")) > 0;
+
+    for (size_t i = 0; i < size; i += count) {
+        json_t *sum = NULL;
+        const json_t *row = json_array_get(rows, i);
+        struct line line = {.row = row, .level = level, .failed = table_has_failed(row)};
+        char *remark;
+
+        count = outline->page->fold ? fold(rows, i, &sum) : 1;
+        line.last = i + count == size && !hides;
+        if (sum != NULL) {
+            line.row = sum;
+            put_folded(outline, &line, count);
+            json_decref(sum);
+            continue;
+        }
+        count = 1;
+        remark = remark_of(outline, row);
+        line.remark = remark;
+        put_line(outline, &line);
+        free(remark);
+        put_rows(outline, row, json_object_get(row, "children"), level + 1);
+    }
+    put_hidden(outline, of, level);
+}
+
+static void put_titles(struct outline *outline)
+{
+    struct page *page = outline->page;
+
+    table_manner(page, BOLD);
+    if (outline->marked)
+        fputs("  ", page->out);
+    for (int c = 0; c < outline->count; c++) {
+        put_padded(page->out, outline->columns[c]->title, outline->widths[c]);
+        fputs("  ", page->out);
+    }
+    fputs("call", page->out);
+    table_manner(page, PLAIN);
+    putc('\n', page->out);
+}
+
+void table_print_tree(struct page *page, const struct column *columns, const json_t *answer)
+{
+    struct outline outline = {.page = page};
+    const json_t *rows = json_object_get(answer, "rows");
+    char error[512];
+    unsigned deepest;
+
+    outline.count = table_choose(columns, page->fields, outline.columns, error, sizeof(error));
+    if (outline.count < 0 || json_array_size(rows) == 0)
+        return;
+    for (int c = 0; page->header && c < outline.count; c++)
+        outline.widths[c] = text_width(outline.columns[c]->title);
+    deepest = measure(&outline, rows, 0);
+    outline.left = outline.marked ? 2 : 0;
+    for (int c = 0; c < outline.count; c++)
+        outline.left += outline.widths[c] + 2;
+    outline.levels = page->width == 0 ? LEVELS_UNBOUND
+                     : page->width > outline.left + NAME_LEAST * 2 ? (page->width - outline.left - NAME_LEAST) / STEP
+                                                                    : 4;
+    outline.lasts = calloc(deepest + 2, 1);
+    if (outline.lasts == NULL)
+        return;
+    if (page->header && outline.count > 0)
+        put_titles(&outline);
+    put_rows(&outline, answer, rows, 0);
+    free(outline.lasts);
+}

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE /* asprintf */
+
+#include "query/table.h"
+
+#include "query/text.h"
+#include "query/units.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GAP 2             /* between columns */
+#define NAME_EASY 24      /* shortened to no less before columns are left out */
+#define NAME_LEAST 8      /* and to no less ever */
+
+void table_manner(struct page *page, enum manner manner)
+{
+    static const char *const codes[] = {"\033[0m", "\033[1m", "\033[2m", "\033[31m", "\033[36m"};
+
+    if (page->colour)
+        fputs(codes[manner], page->out);
+}
+
+void table_heading(struct page *page, const char *format, ...)
+{
+    va_list arguments;
+
+    table_manner(page, BOLD);
+    va_start(arguments, format);
+    vfprintf(page->out, format, arguments);
+    va_end(arguments);
+    table_manner(page, PLAIN);
+    putc('\n', page->out);
+}
+
+char *table_name(const struct column *column, char *name, size_t size)
+{
+    size_t length;
+
+    snprintf(name, size, "%s", column->key);
+    length = strlen(name);
+    if (length > 3 && (strcmp(name + length - 3, "_ns") == 0 || strcmp(name + length - 3, "_at") == 0))
+        name[length - 3] = '\0';
+    return name;
+}
+
+static const struct column *find_column(const struct column *columns, const char *name, size_t length)
+{
+    for (const struct column *column = columns; column->key != NULL; column++) {
+        char own[64];
+
+        table_name(column, own, sizeof(own));
+        if (strlen(own) == length && memcmp(own, name, length) == 0)
+            return column;
+        if (strlen(column->key) == length && memcmp(column->key, name, length) == 0)
+            return column;
+    }
+    return NULL;
+}
+
+static int choose_usual(const struct column *columns, int all, const struct column *chosen[TABLE_COLUMNS_MAX])
+{
+    int count = 0;
+
+    for (const struct column *column = columns; column->key != NULL && count < TABLE_COLUMNS_MAX; column++)
+        if (column->rank != 0 || all)
+            chosen[count++] = column;
+    return count;
+}
+
+static int refuse_field(const struct column *columns, const char *field, int length, char *error, size_t size)
+{
+    size_t used = (size_t)snprintf(error, size, "There is no column \"%.*s\"; there are", length, field);
+
+    for (const struct column *column = columns; column->key != NULL && used < size; column++) {
+        char name[64];
+
+        used += (size_t)snprintf(error + used, size - used, " %s", table_name(column, name, sizeof(name)));
+    }
+    if (used < size)
+        snprintf(error + used, size - used, ", and all, none");
+    return -1;
+}
+
+int table_choose(const struct column *columns, const char *fields, const struct column *chosen[TABLE_COLUMNS_MAX], char *error,
+    size_t error_size)
+{
+    int count = 0;
+
+    if (fields == NULL || strcmp(fields, "all") == 0)
+        return choose_usual(columns, fields != NULL, chosen);
+    if (strcmp(fields, "none") == 0)
+        return 0;
+    if (*fields == '+') {
+        count = choose_usual(columns, 0, chosen);
+        fields++;
+    }
+    while (*fields != '\0') {
+        int length = (int)strcspn(fields, ",");
+        const struct column *column = find_column(columns, fields, (size_t)length);
+        int known = 0;
+
+        if (column == NULL)
+            return refuse_field(columns, fields, length, error, error_size);
+        for (int i = 0; i < count; i++)
+            known |= chosen[i] == column;
+        if (!known && count < TABLE_COLUMNS_MAX)
+            chosen[count++] = column;
+        fields += length + (fields[length] == ',') + (fields[length] == ',' && fields[length + 1] == '+');
+    }
+    return count;
+}
+
+int table_has_failed(const json_t *row)
+{
+    const json_t *failed = json_object_get(row, "failed");
+
+    return json_is_true(failed) || json_integer_value(failed) > 0;
+}
+
+static char *clean_raw(const struct page *page, const json_t *value)
+{
+    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT), *clean = text == NULL ? NULL : text_clean(text, page->utf8);
+
+    free(text);
+    return clean;
+}
+
+char *table_cell(const struct page *page, const struct column *column, const json_t *row)
+{
+    const json_t *value = json_object_get(row, column->key);
+    const char *text = json_string_value(value), *component;
+    char figure[UNITS_SIZE], *joined, *clean;
+    int64_t number = text != NULL ? strtoll(text, NULL, 10) : json_integer_value(value);
+
+    if (value == NULL || json_is_null(value))
+        return strdup("-");
+    switch (column->cell) {
+    case CELL_CALL:
+        component = json_string_value(json_object_get(row, "component"));
+        if (text == NULL || component == NULL || *component == '\0' || asprintf(&joined, "%s.%s", component, text) < 0)
+            break;
+        clean = text_clean(joined, page->utf8);
+        free(joined);
+        return clean;
+    case CELL_COUNT:
+        units_count(number, figure);
+        return strdup(figure);
+    case CELL_DURATION:
+        units_duration(number, page->utf8, figure);
+        return strdup(figure);
+    case CELL_BYTES:
+        units_bytes(number, figure);
+        return strdup(figure);
+    case CELL_TIME:
+        units_time(number, figure);
+        return strdup(figure);
+    default:
+        break;
+    }
+    return text != NULL ? text_clean(text, page->utf8) : clean_raw(page, value);
+}
+
+static int is_right(const struct column *column, const json_t *row)
+{
+    if (column->cell == CELL_RAW)
+        return json_is_number(json_object_get(row, column->key));
+    return column->cell != CELL_NAME && column->cell != CELL_CALL && column->cell != CELL_WORD && column->cell != CELL_TIME;
+}
+
+static int is_flexible(const struct column *column)
+{
+    return column->cell == CELL_NAME || column->cell == CELL_CALL || column->cell == CELL_RAW;
+}
+
+/* A table before it is printed: all its cells, since widths follow from them. */
+struct table {
+    struct page *page;
+    const struct column *columns[TABLE_COLUMNS_MAX];
+    unsigned widths[TABLE_COLUMNS_MAX];
+    int count, marked;
+    const json_t *rows;
+    char **cells; /* row by row */
+};
+
+static char **cell_at(const struct table *table, size_t row, int column)
+{
+    return &table->cells[row * (size_t)table->count + (size_t)column];
+}
+
+static unsigned title_width(const struct table *table, int column)
+{
+    return table->page->header ? text_width(table->columns[column]->title) : 0;
+}
+
+static void measure(struct table *table)
+{
+    const json_t *row;
+    size_t i;
+
+    for (int c = 0; c < table->count; c++)
+        table->widths[c] = title_width(table, c);
+    json_array_foreach(table->rows, i, row)
+    {
+        table->marked |= table_has_failed(row);
+        for (int c = 0; c < table->count; c++) {
+            char *text = table_cell(table->page, table->columns[c], row);
+            unsigned width = text == NULL ? 0 : text_width(text);
+
+            *cell_at(table, i, c) = text;
+            if (width > table->widths[c])
+                table->widths[c] = width;
+        }
+    }
+}
+
+static unsigned line_width(const struct table *table)
+{
+    unsigned width = table->marked ? 2 : 0;
+    int shown = 0;
+
+    for (int c = 0; c < table->count; c++)
+        if (table->columns[c] != NULL) {
+            width += table->widths[c] + (shown++ > 0 ? GAP : 0);
+        }
+    return width;
+}
+
+/* Takes columns from the widest names until the line fits or all names are at `least`. */
+static void shrink(struct table *table, unsigned least)
+{
+    for (unsigned width = line_width(table); width > table->page->width; width--) {
+        int widest = -1;
+
+        for (int c = 0; c < table->count; c++)
+            if (table->columns[c] != NULL && is_flexible(table->columns[c]) && table->widths[c] > least &&
+                table->widths[c] > title_width(table, c) && (widest < 0 || table->widths[c] > table->widths[widest]))
+                widest = c;
+        if (widest < 0)
+            return;
+        table->widths[widest]--;
+    }
+}
+
+static int drop_least(struct table *table)
+{
+    int least = -1;
+
+    for (int c = 0; c < table->count; c++)
+        if (table->columns[c] != NULL && table->columns[c]->rank > 1 &&
+            (least < 0 || table->columns[c]->rank > table->columns[least]->rank))
+            least = c;
+    if (least < 0)
+        return 0;
+    table->columns[least] = NULL;
+    table->page->dropped++;
+    return 1;
+}
+
+static void fit(struct table *table)
+{
+    unsigned wide = table->page->width;
+
+    if (wide == 0)
+        return;
+    for (int c = 0; c < table->count; c++)
+        if (is_flexible(table->columns[c]) && table->widths[c] > wide)
+            table->widths[c] = wide;
+    shrink(table, NAME_EASY);
+    while (line_width(table) > wide && table->page->fields == NULL && drop_least(table))
+        ;
+    shrink(table, NAME_LEAST);
+}
+
+static void put_cell(const struct table *table, char *text, unsigned width, int right, int last)
+{
+    FILE *out = table->page->out;
+    unsigned own;
+
+    text_shorten(text, width, table->page->utf8);
+    own = text_width(text);
+    for (unsigned i = own; right && i < width; i++)
+        putc(' ', out);
+    fputs(text, out);
+    for (unsigned i = own; !right && !last && i < width; i++)
+        putc(' ', out);
+}
+
+static void put_header(const struct table *table, int last)
+{
+    const json_t *first = json_array_get(table->rows, 0);
+    int shown = 0;
+
+    table_manner(table->page, BOLD);
+    if (table->marked)
+        fputs("  ", table->page->out);
+    for (int c = 0; c < table->count; c++) {
+        char title[64];
+
+        if (table->columns[c] == NULL)
+            continue;
+        if (shown++ > 0)
+            fprintf(table->page->out, "%*s", GAP, "");
+        snprintf(title, sizeof(title), "%s", table->columns[c]->title);
+        put_cell(table, title, table->widths[c], is_right(table->columns[c], first), c == last);
+    }
+    table_manner(table->page, PLAIN);
+    putc('\n', table->page->out);
+}
+
+static void put_row(const struct table *table, size_t index, const json_t *row, int last)
+{
+    int shown = 0, failed = table_has_failed(row);
+
+    if (table->marked) {
+        table_manner(table->page, failed ? RED : PLAIN);
+        fputs(failed ? "! " : "  ", table->page->out);
+        table_manner(table->page, PLAIN);
+    }
+    for (int c = 0; c < table->count; c++) {
+        const struct column *column = table->columns[c];
+        char *text = column == NULL ? NULL : *cell_at(table, index, c);
+        int red = failed && column != NULL && strcmp(column->key, "failed") == 0;
+
+        if (text == NULL)
+            continue;
+        if (shown++ > 0)
+            fprintf(table->page->out, "%*s", GAP, "");
+        if (red)
+            table_manner(table->page, RED);
+        put_cell(table, text, table->widths[c], is_right(column, row), c == last);
+        if (red)
+            table_manner(table->page, PLAIN);
+    }
+    putc('\n', table->page->out);
+}
+
+/* Prints `rows` with the columns that are in the table. */
+static void print_table(struct table *table)
+{
+    size_t count = json_array_size(table->rows), i;
+    const json_t *row;
+    int last = -1, columns = table->count;
+
+    table->cells = calloc(count * (size_t)columns + 1, sizeof(*table->cells));
+    if (table->cells == NULL || columns == 0)
+        goto out;
+    measure(table);
+    fit(table);
+    for (int c = 0; c < columns; c++)
+        if (table->columns[c] != NULL)
+            last = c;
+    if (table->page->header)
+        put_header(table, last);
+    json_array_foreach(table->rows, i, row)
+        put_row(table, i, row, last);
+out:
+    for (i = 0; table->cells != NULL && i < count * (size_t)columns; i++)
+        free(table->cells[i]);
+    free(table->cells);
+}
+
+void table_print(struct page *page, const struct column *columns, const json_t *rows)
+{
+    struct table table = {.page = page, .rows = rows};
+    char error[512];
+
+    table.count = table_choose(columns, page->fields, table.columns, error, sizeof(error));
+    if (table.count > 0 && json_array_size(rows) > 0)
+        print_table(&table);
+}
+
+void table_print_any(struct page *page, const json_t *rows)
+{
+    struct table table = {.page = page, .rows = rows};
+    struct column columns[TABLE_COLUMNS_MAX];
+    void *at;
+
+    for (at = json_object_iter(json_array_get(rows, 0)); at != NULL && table.count < TABLE_COLUMNS_MAX;
+         at = json_object_iter_next(json_array_get(rows, 0), at)) {
+        columns[table.count] = (struct column){json_object_iter_key(at), json_object_iter_key(at), CELL_RAW, 1};
+        table.columns[table.count] = &columns[table.count];
+        table.count++;
+    }
+    if (table.count > 0)
+        print_table(&table);
+}
+
+void table_print_sheet(struct page *page, const struct column *columns, const json_t *row)
+{
+    const struct column *chosen[TABLE_COLUMNS_MAX];
+    char error[512];
+    int count = table_choose(columns, page->fields, chosen, error, sizeof(error));
+    unsigned widest = 0;
+
+    for (int c = 0; c < count; c++)
+        if (text_width(chosen[c]->title) > widest)
+            widest = text_width(chosen[c]->title);
+    for (int c = 0; c < count; c++) {
+        char *text = table_cell(page, chosen[c], row);
+
+        if (page->header)
+            fprintf(page->out, "%-*s", (int)widest + GAP, chosen[c]->title);
+        if (text != NULL && page->width > widest + GAP + NAME_LEAST && is_flexible(chosen[c]))
+            text_shorten(text, page->width - widest - GAP, page->utf8);
+        fprintf(page->out, "%s\n", text == NULL ? "" : text);
+        free(text);
+    }
+}
