@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What our own agents say of themselves, in registry entries that every other reader takes for strings nobody uses:
+ * What our own agents say of themselves, in registry entries that every other reader takes for
+ * strings nobody uses:
  *
  *   kieker:agent version=1 language=python pid=123 run=NAME program=PATH   at the stream's begin
- *   kieker:counters dropped_ring_full=5 …                                  now and then; numbers since the begin
+ *   kieker:counters dropped_ring_full=5 …                                  now and then; numbers
+ * since the begin
  *
  * Values are percent-encoded, keys are lower-case words.
  */
@@ -22,7 +24,8 @@ struct hello_pair {
     char value[HELLO_VALUE_MAX]; /* decoded; a longer one is cut */
 };
 
-/* Takes the next key=value off *text (NUL-terminated). 1, or 0 when there is none. Words without "=" are passed over. */
+/* Takes the next key=value off *text (NUL-terminated). 1, or 0 when there is none. Words without
+ * "=" are passed over. */
 int hello_next(const char **text, struct hello_pair *pair);
 
 #endif

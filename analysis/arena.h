@@ -11,7 +11,8 @@ struct arena {
     size_t bytes; /* given out in all */
 };
 
-/* Zeroed memory, aligned for any type, until arena_fini; NULL when memory is short. All zero is an empty arena. */
+/* Zeroed memory, aligned for any type, until arena_fini; NULL when memory is short. All zero is an
+ * empty arena. */
 void *arena_take(struct arena *arena, size_t size);
 
 /* A copy of `size` bytes, as arena_take. */

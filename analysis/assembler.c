@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct assembler *assembler_new(struct model *model, const struct assembler_start *start, const char *run)
+struct assembler *assembler_new(
+    struct model *model, const struct assembler_start *start, const char *run)
 {
     struct assembler *a = calloc(1, sizeof(*a));
 
@@ -93,7 +94,8 @@ static void take_counters(struct assembler *a, struct stream *stream, const char
         uint64_t value = strtoull(pair.value, NULL, 10);
         unsigned i = 0;
 
-        while (i < stream->counter_count && stream->counters[i].name != a->model.names.items[name].text)
+        while (i < stream->counter_count &&
+               stream->counters[i].name != a->model.names.items[name].text)
             i++;
         if (name == 0 || i == AGENT_COUNTERS_MAX)
             continue;
@@ -128,8 +130,10 @@ static int take_agent(struct assembler *a, struct stream *stream, const char *te
 
 int assembler_entry(struct assembler *a, struct stream *stream, const struct registry_entry *entry)
 {
-    if (entry->length > sizeof(HELLO_AGENT) - 1 && memcmp(entry->text, HELLO_AGENT, sizeof(HELLO_AGENT) - 1) == 0)
-        return take_agent(a, stream, entry->text + sizeof(HELLO_AGENT) - 1, entry->length - (sizeof(HELLO_AGENT) - 1));
+    if (entry->length > sizeof(HELLO_AGENT) - 1 &&
+        memcmp(entry->text, HELLO_AGENT, sizeof(HELLO_AGENT) - 1) == 0)
+        return take_agent(a, stream, entry->text + sizeof(HELLO_AGENT) - 1,
+            entry->length - (sizeof(HELLO_AGENT) - 1));
     if (entry->length > sizeof(HELLO_COUNTERS) - 1 &&
         memcmp(entry->text, HELLO_COUNTERS, sizeof(HELLO_COUNTERS) - 1) == 0)
         take_counters(a, stream, entry->text + sizeof(HELLO_COUNTERS) - 1);
@@ -142,7 +146,8 @@ static void take_metadata(struct stream *stream, const struct record *record)
     static const struct {
         const char *name;
         int64_t ns;
-    } units[] = {{"NANOSECONDS", 1}, {"MICROSECONDS", 1000}, {"MILLISECONDS", 1000000}, {"SECONDS", 1000000000}};
+    } units[] = {{"NANOSECONDS", 1}, {"MICROSECONDS", 1000}, {"MILLISECONDS", 1000000},
+        {"SECONDS", 1000000000}};
     int field = field_find(record->type, "timeUnit");
     const struct registry_entry *unit = field < 0 ? NULL : record_string(record, (unsigned)field);
 
@@ -152,12 +157,14 @@ static void take_metadata(struct stream *stream, const struct record *record)
 }
 
 /* A record of no trace: kept as it came. */
-static int feed_other(struct assembler *a, struct stream *stream, const struct record *record, int64_t now)
+static int feed_other(
+    struct assembler *a, struct stream *stream, const struct record *record, int64_t now)
 {
     struct batch_record *place;
     struct buffer fields = {0};
     int field = field_find(record->type, "timestamp");
-    int64_t logged = record->logged == RECORD_NOT_LOGGED ? record->logged : stream_time(stream, record->logged);
+    int64_t logged =
+        record->logged == RECORD_NOT_LOGGED ? record->logged : stream_time(stream, record->logged);
     int result = -1;
 
     place = list_add(&a->batch->records);
@@ -179,7 +186,8 @@ static int feed_other(struct assembler *a, struct stream *stream, const struct r
     return result;
 }
 
-int assembler_feed(struct assembler *a, struct stream *stream, const struct record *record, int64_t now)
+int assembler_feed(
+    struct assembler *a, struct stream *stream, const struct record *record, int64_t now)
 {
     a->dirty = 1;
     a->figures.records++;
@@ -210,7 +218,8 @@ void assembler_position(struct stream *stream, uint64_t bytes)
     stream->row.position = bytes;
 }
 
-int assembler_close_stream(struct assembler *a, struct stream *stream, const char *fault, int64_t now)
+int assembler_close_stream(
+    struct assembler *a, struct stream *stream, const char *fault, int64_t now)
 {
     struct batch_stream *row;
 
@@ -230,7 +239,8 @@ int assembler_close_stream(struct assembler *a, struct stream *stream, const cha
     return 0;
 }
 
-void assembler_count(struct assembler *a, const struct stream *stream, const char *name, uint64_t more)
+void assembler_count(
+    struct assembler *a, const struct stream *stream, const char *name, uint64_t more)
 {
     uint32_t id = stream ? stream->row.id : 0;
     struct batch_counter *counter;

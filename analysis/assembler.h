@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From records to traces, as they come: memory in proportion to the calls that are open, never to a trace's length.
- * Feed it the records of any number of streams; from time to time cut a batch and give that to the store. Traces of
- * events are known by (stream, trace id), since ids of different clients collide; traces of operation executions by
- * (run, trace id), since these go on from host to host. One thread.
+ * From records to traces, as they come: memory in proportion to the calls that are open, never to a
+ * trace's length. Feed it the records of any number of streams; from time to time cut a batch and
+ * give that to the store. Traces of events are known by (stream, trace id), since ids of different
+ * clients collide; traces of operation executions by (run, trace id), since these go on from host
+ * to host. One thread.
  */
 #ifndef KIEKER_ANALYSIS_ASSEMBLER_H
 #define KIEKER_ANALYSIS_ASSEMBLER_H
@@ -11,8 +12,9 @@
 #include "analysis/batch.h"
 #include "record/record.h"
 
-#define ASSEMBLER_OPEN_TRACES_MAX (1u << 16) /* the one that rests longest is put away, marked FLAW_EVICTED */
-#define ASSEMBLER_DEPTH_MAX (1u << 20)       /* open calls of one trace */
+#define ASSEMBLER_OPEN_TRACES_MAX                                                                  \
+    (1u << 16) /* the one that rests longest is put away, marked FLAW_EVICTED */
+#define ASSEMBLER_DEPTH_MAX (1u << 20) /* open calls of one trace */
 
 struct assembler;
 struct stream;
@@ -23,35 +25,44 @@ struct assembler_start {
     uint32_t last_stream, last_batch;
 };
 
-/* Takes the model over (moved out of *model). NULL when memory is short. `run`: of streams that do not name one. */
-struct assembler *assembler_new(struct model *model, const struct assembler_start *start, const char *run);
+/* Takes the model over (moved out of *model). NULL when memory is short. `run`: of streams that do
+ * not name one. */
+struct assembler *assembler_new(
+    struct model *model, const struct assembler_start *start, const char *run);
 void assembler_free(struct assembler *assembler);
 
 /* A stream begins at time `now` (ns since 1970). NULL when memory is short. */
 struct stream *assembler_open_stream(struct assembler *assembler, const char *peer, int64_t now);
 
-/* The client announced a string: our own agents say thus who they are. 0, or -1 when memory is short. */
-int assembler_entry(struct assembler *assembler, struct stream *stream, const struct registry_entry *entry);
+/* The client announced a string: our own agents say thus who they are. 0, or -1 when memory is
+ * short. */
+int assembler_entry(
+    struct assembler *assembler, struct stream *stream, const struct registry_entry *entry);
 
 /* One record. 0, or -1 when memory is short. The record is not needed afterwards. */
-int assembler_feed(struct assembler *assembler, struct stream *stream, const struct record *record, int64_t now);
+int assembler_feed(
+    struct assembler *assembler, struct stream *stream, const struct record *record, int64_t now);
 
 /* The stream has been read up to here. */
 void assembler_position(struct stream *stream, uint64_t bytes);
 
 /*
- * The stream is over: its open traces end as incomplete. `fault`: a short static name of why it was given up, or NULL. The
- * stream is gone afterwards. 0, or -1 when memory is short.
+ * The stream is over: its open traces end as incomplete. `fault`: a short static name of why it was
+ * given up, or NULL. The stream is gone afterwards. 0, or -1 when memory is short.
  */
-int assembler_close_stream(struct assembler *assembler, struct stream *stream, const char *fault, int64_t now);
+int assembler_close_stream(
+    struct assembler *assembler, struct stream *stream, const char *fault, int64_t now);
 
 /* Counts something of a stream (or NULL: of no stream) under a static name. */
-void assembler_count(struct assembler *assembler, const struct stream *stream, const char *name, uint64_t more);
+void assembler_count(
+    struct assembler *assembler, const struct stream *stream, const char *name, uint64_t more);
 
-/* Bytes of the batch under way: cut when it is large, or some time after the first record. 0: there is nothing to cut. */
+/* Bytes of the batch under way: cut when it is large, or some time after the first record. 0: there
+ * is nothing to cut. */
 size_t assembler_pending(const struct assembler *assembler);
 
-/* Takes the batch, with every open trace as it stands; the caller owns it. NULL when memory is short (try again). */
+/* Takes the batch, with every open trace as it stands; the caller owns it. NULL when memory is
+ * short (try again). */
 struct batch *assembler_cut(struct assembler *assembler);
 
 /* Live figures for a page: a plain look, no effect. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of the assembler share: the open traces, the streams, and closing calls. Not for others to include. */
+/* What the files of the assembler share: the open traces, the streams, and closing calls. Not for
+ * others to include. */
 #ifndef KIEKER_ANALYSIS_ASSEMBLING_H
 #define KIEKER_ANALYSIS_ASSEMBLING_H
 
@@ -10,7 +11,7 @@ struct frame {
     uint32_t path, operation;
     int32_t signature_id, class_id; /* the registry ids that its Before event had */
     int64_t start;
-    int64_t below; /* ns that its ended callees took */
+    int64_t below;  /* ns that its ended callees took */
     uint64_t shape; /* of its ended callees, in order */
 };
 
@@ -28,11 +29,12 @@ struct open_trace {
     LIST(struct execution) executions;
     int32_t last_eoi;
     int has_root;
-    uint32_t ready_since; /* number of the batch in which its executions became complete; 0: they are not */
+    uint32_t ready_since; /* number of the batch in which its executions became complete; 0: they
+                             are not */
     struct chunk chunk;
     int changed, was_open;
-    struct open_trace *older, *newer;         /* by last touch; among the unused: `older` chains them */
-    struct open_trace *previous, *next;       /* of the same stream */
+    struct open_trace *older, *newer;   /* by last touch; among the unused: `older` chains them */
+    struct open_trace *previous, *next; /* of the same stream */
 };
 
 /* An operation as one stream names it. */
@@ -50,9 +52,10 @@ struct stream {
     int changed;
     struct open_trace *last; /* the trace of the record before */
     struct open_trace *traces;
-    struct map ids;                /* trace id -> slot, of traces of events */
+    struct map ids;                 /* trace id -> slot, of traces of events */
     LIST(struct resolved) resolved; /* a registry entry's symbol is a place in here */
-    struct map pairs;              /* (signature id, class id) -> place, where one signature has several classes */
+    struct map
+        pairs; /* (signature id, class id) -> place, where one signature has several classes */
     struct {
         const char *name;
         uint64_t value;
@@ -70,7 +73,7 @@ struct assembler {
     struct assembler_start last;
     struct {
         size_t names, operations, paths, classes, runs;
-    } handed; /* how many of the model's rows earlier batches had */
+    } handed;                         /* how many of the model's rows earlier batches had */
     LIST(struct open_trace *) traces; /* by slot; open or unused */
     struct open_trace *unused, *oldest, *newest;
     size_t open_count;
@@ -88,7 +91,8 @@ struct assembler {
 };
 
 /* traces.c: the open traces */
-struct open_trace *trace_open(struct assembler *a, struct stream *stream, uint64_t key, int64_t kieker_id, enum trace_kind kind);
+struct open_trace *trace_open(struct assembler *a, struct stream *stream, uint64_t key,
+    int64_t kieker_id, enum trace_kind kind);
 void trace_touch(struct assembler *a, struct open_trace *trace);
 int trace_finish(struct assembler *a, struct open_trace *trace);
 int trace_metadata(struct assembler *a, struct stream *stream, const struct record *record);
@@ -101,7 +105,8 @@ static inline uint64_t shape_mix(uint64_t shape, uint64_t more)
 }
 
 /* statistics.c: what a batch adds up */
-int stat_call(struct assembler *a, uint32_t path, int64_t end, int64_t duration, int64_t self, int failed);
+int stat_call(
+    struct assembler *a, uint32_t path, int64_t end, int64_t duration, int64_t self, int failed);
 int stat_class(struct assembler *a, uint32_t class, const struct trace *trace);
 int stat_touch_slow(struct assembler *a, struct open_trace *trace, uint32_t path);
 size_t stat_paths(struct open_trace *trace);
@@ -109,7 +114,9 @@ size_t stat_paths(struct open_trace *trace);
 /* Remembers that the trace has a call on that path. */
 static inline int stat_touch(struct assembler *a, struct open_trace *trace, uint32_t path)
 {
-    return a->model.paths.items[path].seen_by == (uint32_t)trace->row.id ? 0 : stat_touch_slow(a, trace, path);
+    return a->model.paths.items[path].seen_by == (uint32_t)trace->row.id
+               ? 0
+               : stat_touch_slow(a, trace, path);
 }
 
 /* events.c, executions.c: the two ways in which calls come */
@@ -119,10 +126,11 @@ int executions_finish(struct assembler *a, struct open_trace *trace);
 int executions_finish_ready(struct assembler *a);
 
 /* fields.c: fields into names and varints, and what a stream's strings mean */
-int resolve(struct stream *stream, const struct record *record, unsigned signature, unsigned class, uint32_t host,
-    struct resolved *resolved);
+int resolve(struct stream *stream, const struct record *record, unsigned signature, unsigned class,
+    uint32_t host, struct resolved *resolved);
 uint32_t field_name(struct stream *stream, const struct record *record, unsigned field);
-int fields_code(struct stream *stream, const struct record *record, uint32_t skip, struct buffer *out);
+int fields_code(
+    struct stream *stream, const struct record *record, uint32_t skip, struct buffer *out);
 int field_find(const struct record_type *type, const char *name);
 int64_t stream_time(struct stream *stream, int64_t timestamp);
 

@@ -43,8 +43,9 @@ size_t batch_bytes(const struct batch *batch)
 
     for (int i = 0; i < CHUNK_PARTS; i++)
         bytes += batch->parts[i].capacity;
-    return bytes + BYTES(batch->names) + BYTES(batch->operations) + BYTES(batch->paths) + BYTES(batch->runs) +
-           BYTES(batch->classes) + BYTES(batch->path_stats) + BYTES(batch->class_stats) + BYTES(batch->finished) +
-           BYTES(batch->open) + BYTES(batch->chunks) + BYTES(batch->records) + BYTES(batch->streams) +
+    return bytes + BYTES(batch->names) + BYTES(batch->operations) + BYTES(batch->paths) +
+           BYTES(batch->runs) + BYTES(batch->classes) + BYTES(batch->path_stats) +
+           BYTES(batch->class_stats) + BYTES(batch->finished) + BYTES(batch->open) +
+           BYTES(batch->chunks) + BYTES(batch->records) + BYTES(batch->streams) +
            BYTES(batch->counters);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the assembler hands to the store in one piece and the store commits in one transaction: so the store always holds
- * a prefix of each stream. A batch owns all that it points to; it is made by one thread and, once cut, read by another.
+ * What the assembler hands to the store in one piece and the store commits in one transaction: so
+ * the store always holds a prefix of each stream. A batch owns all that it points to; it is made by
+ * one thread and, once cut, read by another.
  */
 #ifndef KIEKER_ANALYSIS_BATCH_H
 #define KIEKER_ANALYSIS_BATCH_H
@@ -34,9 +35,9 @@ struct batch_run {
 
 /* A trace class that is new: its shape, once. */
 struct batch_class {
-    uint32_t id, root, depth;  /* root: a path */
+    uint32_t id, root, depth; /* root: a path */
     uint64_t hash, calls;
-    const uint32_t *paths;     /* that occur in it, ascending */
+    const uint32_t *paths; /* that occur in it, ascending */
     size_t path_count;
 };
 
@@ -58,7 +59,8 @@ struct batch_path_stat {
 struct batch_class_stat {
     uint32_t class;
     struct durations durations; /* of its traces; failed: traces with a failed call; self: unused */
-    uint64_t slowest, latest, first; /* example traces among these; `slowest` took durations.maximum */
+    uint64_t slowest, latest,
+        first; /* example traces among these; `slowest` took durations.maximum */
     int64_t first_start, latest_start;
 };
 
@@ -66,7 +68,8 @@ struct batch_class_stat {
 struct batch_trace {
     struct trace trace;
     int was_open; /* finished ones: an earlier batch had it among `open` */
-    /* Finished traces without chunks apart have their records here, one chunk whose base is the trace's start: offsets into the batch's `parts`. */
+    /* Finished traces without chunks apart have their records here, one chunk whose base is the
+     * trace's start: offsets into the batch's `parts`. */
     uint64_t offset[CHUNK_PARTS];
     uint32_t size[CHUNK_PARTS];
 };
@@ -81,11 +84,13 @@ struct batch_chunk {
     uint32_t size[CHUNK_PARTS];
 };
 
-/* A record that belongs to no trace (CPU, memory, metadata, custom …), fields coded as in EXTRA_FIELDS. */
+/* A record that belongs to no trace (CPU, memory, metadata, custom …), fields coded as in
+ * EXTRA_FIELDS. */
 struct batch_record {
     uint32_t stream, type; /* type: name of its class */
-    int64_t time;          /* its own timestamp in ns if it has one, else its logging timestamp, else when it arrived */
-    int64_t logged;        /* ns, or RECORD_NOT_LOGGED */
+    int64_t time; /* its own timestamp in ns if it has one, else its logging timestamp, else when it
+                     arrived */
+    int64_t logged; /* ns, or RECORD_NOT_LOGGED */
     const unsigned char *fields;
     uint32_t size;
 };
@@ -93,14 +98,15 @@ struct batch_record {
 /* A stream as it stands; a later row replaces an earlier one of the same id. */
 struct batch_stream {
     uint32_t id, run;
-    uint32_t peer, agent;       /* names: "127.0.0.1:41022"; what the client said of itself, or empty */
-    int64_t opened, closed;     /* ns since 1970; closed 0: it is open */
+    uint32_t peer, agent;   /* names: "127.0.0.1:41022"; what the client said of itself, or empty */
+    int64_t opened, closed; /* ns since 1970; closed 0: it is open */
     uint64_t position, records; /* bytes and records read up to here */
     int64_t unit;               /* ns that one unit of its timestamps is */
     uint32_t fault;             /* name of why it was given up; 0: it was not */
 };
 
-/* To be added to a counter, by name: "dropped_ring_full", "order_gap", "unknown_class". Of a stream, or of all (0). */
+/* To be added to a counter, by name: "dropped_ring_full", "order_gap", "unknown_class". Of a
+ * stream, or of all (0). */
 struct batch_counter {
     uint32_t stream;
     const char *name; /* static */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A growing string of bytes, with numbers in variable length (7 bits a byte, least significant first). Not thread-safe. */
+/* A growing string of bytes, with numbers in variable length (7 bits a byte, least significant
+ * first). Not thread-safe. */
 #ifndef KIEKER_ANALYSIS_BUFFER_H
 #define KIEKER_ANALYSIS_BUFFER_H
 
@@ -53,7 +54,8 @@ static inline void buffer_put(struct buffer *buffer, uint64_t value)
     buffer->size = (size_t)(varint_put(buffer->bytes + buffer->size, value) - buffer->bytes);
 }
 
-/* A place in foreign bytes; reading past the end or a number too long sets `bad` and gives 0 from then on. */
+/* A place in foreign bytes; reading past the end or a number too long sets `bad` and gives 0 from
+ * then on. */
 struct reader {
     const unsigned char *at, *end;
     int bad;

@@ -71,15 +71,18 @@ static int reserve(struct chunk *chunk, size_t structure, size_t times)
 
 static void put_time(struct chunk *chunk, int64_t time)
 {
-    buffer_put(&chunk->parts[CHUNK_TIMES], zigzag((int64_t)((uint64_t)time - (uint64_t)chunk->time)));
+    buffer_put(
+        &chunk->parts[CHUNK_TIMES], zigzag((int64_t)((uint64_t)time - (uint64_t)chunk->time)));
     chunk->time = time;
 }
 
-int chunk_put(struct chunk *chunk, enum step_kind kind, uint64_t argument, int64_t time, int64_t logged)
+int chunk_put(
+    struct chunk *chunk, enum step_kind kind, uint64_t argument, int64_t time, int64_t logged)
 {
     if (reserve(chunk, VARINT_MAX, VARINT_MAX) < 0)
         return -1;
-    if ((logged != RECORD_NOT_LOGGED || chunk->parts[CHUNK_LOGGED].size > 0) && put_logged(chunk, time, logged) < 0)
+    if ((logged != RECORD_NOT_LOGGED || chunk->parts[CHUNK_LOGGED].size > 0) &&
+        put_logged(chunk, time, logged) < 0)
         return -1;
     buffer_put(&chunk->parts[CHUNK_STRUCTURE], argument << KIND_BITS | kind);
     put_time(chunk, time);
@@ -91,7 +94,8 @@ int chunk_put_execution(struct chunk *chunk, const struct execution *execution, 
 {
     struct buffer *out = &chunk->parts[CHUNK_STRUCTURE];
 
-    if (reserve(chunk, EXECUTION_ROOM, 2 * VARINT_MAX) < 0 || put_logged(chunk, execution->tin, logged) < 0)
+    if (reserve(chunk, EXECUTION_ROOM, 2 * VARINT_MAX) < 0 ||
+        put_logged(chunk, execution->tin, logged) < 0)
         return -1;
     buffer_put(out, (uint64_t)execution->operation << KIND_BITS | STEP_EXECUTION);
     buffer_put(out, execution->host);
@@ -99,7 +103,8 @@ int chunk_put_execution(struct chunk *chunk, const struct execution *execution, 
     buffer_put(out, zigzag(execution->ess));
     buffer_put(out, execution->session);
     put_time(chunk, execution->tin);
-    buffer_put(&chunk->parts[CHUNK_TIMES], zigzag((int64_t)((uint64_t)execution->tout - (uint64_t)execution->tin)));
+    buffer_put(&chunk->parts[CHUNK_TIMES],
+        zigzag((int64_t)((uint64_t)execution->tout - (uint64_t)execution->tin)));
     chunk->events++;
     return 0;
 }
@@ -153,9 +158,11 @@ int chunk_rebase(struct chunk *chunk, int64_t base)
 
 void chunk_read(struct chunk_reader *reader, const struct chunk_view *view)
 {
-    const unsigned char *structure = view->parts[CHUNK_STRUCTURE].bytes, *times = view->parts[CHUNK_TIMES].bytes;
+    const unsigned char *structure = view->parts[CHUNK_STRUCTURE].bytes,
+                        *times = view->parts[CHUNK_TIMES].bytes;
 
-    reader->structure = (struct reader){structure, structure + view->parts[CHUNK_STRUCTURE].size, 0};
+    reader->structure =
+        (struct reader){structure, structure + view->parts[CHUNK_STRUCTURE].size, 0};
     reader->times = (struct reader){times, times + view->parts[CHUNK_TIMES].size, 0};
     reader->time = view->base;
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A trace's records, coded: a few bytes each, and lossless. A chunk is four strings of bytes, each with one kind of
- * thing in it so that it compresses well:
+ * A trace's records, coded: a few bytes each, and lossless. A chunk is four strings of bytes, each
+ * with one kind of thing in it so that it compresses well:
  *
  *   structure  per record a varint, (argument << 3 | step kind), and what the kind adds
- *   times      zigzag varints: the distance to the time before (an execution: its tin so, then its duration)
- *   logged     empty if no record has a logging timestamp; else per record 0 for none, or
+ *   times      zigzag varints: the distance to the time before (an execution: its tin so, then its
+ * duration) logged     empty if no record has a logging timestamp; else per record 0 for none, or
  *              1 + zigzag(distance of (logging timestamp - time) to the one before)
- *   extras     what the above leaves out, by the number of the record it belongs to: see chunk_extra
+ *   extras     what the above leaves out, by the number of the record it belongs to: see
+ * chunk_extra
  *
  * Distances begin anew in each chunk, from `base`. Times are ns.
  */
@@ -22,16 +23,23 @@ enum step_kind {
     STEP_BEFORE,    /* a call begins; argument: operation */
     STEP_AFTER,     /* the innermost open call ends */
     STEP_FAILED,    /* the innermost open call ends by an exception; argument: name of the cause */
-    STEP_EXECUTION, /* a whole call; argument: operation; then varints host (name), zigzag eoi, zigzag ess, session (name) */
-    STEP_OTHER,     /* a record that begins and ends no call; its fields are an extra; argument: its class name */
-    STEP_CLOSE      /* no record: the innermost `argument` open calls end although their After never came */
+    STEP_EXECUTION, /* a whole call; argument: operation; then varints host (name), zigzag eoi,
+                       zigzag ess, session (name) */
+    STEP_OTHER,     /* a record that begins and ends no call; its fields are an extra; argument: its
+                       class name */
+    STEP_CLOSE /* no record: the innermost `argument` open calls end although their After never came
+                */
 };
 
-/* Kinds of extras: varint (distance to the record before it with an extra << 2 | kind), then what the kind adds. */
+/* Kinds of extras: varint (distance to the record before it with an extra << 2 | kind), then what
+ * the kind adds. */
 enum chunk_extra {
-    EXTRA_ORDER, /* zigzag: its order index less the one expected (the one before + 1; 0 for a trace's first) */
-    EXTRA_TYPE,  /* it is not the kind's plain type: class name, then fields beyond the plain type's as in EXTRA_FIELDS */
-    EXTRA_FIELDS /* count, then each as varint: bool, zigzag i32 and i64, f64 bits, name; arrays: count, then names */
+    EXTRA_ORDER, /* zigzag: its order index less the one expected (the one before + 1; 0 for a
+                    trace's first) */
+    EXTRA_TYPE,  /* it is not the kind's plain type: class name, then fields beyond the plain type's
+                    as in EXTRA_FIELDS */
+    EXTRA_FIELDS /* count, then each as varint: bool, zigzag i32 and i64, f64 bits, name; arrays:
+                    count, then names */
 };
 
 struct chunk {
@@ -56,8 +64,10 @@ static inline size_t chunk_bytes(const struct chunk *chunk)
     return bytes;
 }
 
-/* The writer: one call a record. 0, or -1 when memory is short. `logged` in ns, or RECORD_NOT_LOGGED. */
-int chunk_put(struct chunk *chunk, enum step_kind kind, uint64_t argument, int64_t time, int64_t logged);
+/* The writer: one call a record. 0, or -1 when memory is short. `logged` in ns, or
+ * RECORD_NOT_LOGGED. */
+int chunk_put(
+    struct chunk *chunk, enum step_kind kind, uint64_t argument, int64_t time, int64_t logged);
 
 struct execution {
     uint32_t operation, host, session;
@@ -70,10 +80,12 @@ int chunk_put_execution(struct chunk *chunk, const struct execution *execution, 
 /* The calls of the innermost `count` frames end at `time` without a record of their own. */
 int chunk_put_close(struct chunk *chunk, uint64_t count, int64_t time);
 
-/* Begins an extra of the record that was put last: what it adds is appended to the part CHUNK_EXTRAS by the caller. */
+/* Begins an extra of the record that was put last: what it adds is appended to the part
+ * CHUNK_EXTRAS by the caller. */
 int chunk_put_extra(struct chunk *chunk, enum chunk_extra kind);
 
-/* Says that the first record's distance is from `base`; of a chunk that has lost nothing since chunk_begin. */
+/* Says that the first record's distance is from `base`; of a chunk that has lost nothing since
+ * chunk_begin. */
 int chunk_rebase(struct chunk *chunk, int64_t base);
 
 /* A chunk as it lies in a store: parts that somebody else owns. */
@@ -100,7 +112,8 @@ struct chunk_reader {
 
 void chunk_read(struct chunk_reader *reader, const struct chunk_view *view);
 
-/* 1 and the next step; 0 at the end; -1 if the bytes are damaged. Extras and logging timestamps are not looked at. */
+/* 1 and the next step; 0 at the end; -1 if the bytes are damaged. Extras and logging timestamps are
+ * not looked at. */
 int chunk_next(struct chunk_reader *reader, struct step *step);
 
 #endif

@@ -22,7 +22,8 @@ static int hand_names(struct assembler *a)
 
         if (row == NULL)
             return -1;
-        *row = (struct batch_name){(uint32_t)id, name->length, arena_copy(&a->batch->arena, name->text, name->length + 1)};
+        *row = (struct batch_name){
+            (uint32_t)id, name->length, arena_copy(&a->batch->arena, name->text, name->length + 1)};
         if (row->text == NULL) {
             a->batch->names.count--;
             return -1;
@@ -44,7 +45,8 @@ static int hand_dictionaries(struct assembler *a)
 
         if (row == NULL)
             return -1;
-        *row = (struct batch_operation){(uint32_t)a->handed.operations, model->operations.items[a->handed.operations]};
+        *row = (struct batch_operation){
+            (uint32_t)a->handed.operations, model->operations.items[a->handed.operations]};
     }
     for (; a->handed.paths < model->paths.count; a->handed.paths++) {
         struct batch_path *row = list_add(&a->batch->paths);
@@ -79,7 +81,8 @@ static int hand_streams(struct assembler *a)
     return 0;
 }
 
-/* Every open trace that has changed, from the one touched last: the first that has not ends the search. */
+/* Every open trace that has changed, from the one touched last: the first that has not ends the
+ * search. */
 static int hand_open_traces(struct assembler *a)
 {
     for (struct open_trace *trace = a->newest; trace && trace->changed; trace = trace->older) {

@@ -4,7 +4,7 @@
 #define CHUNK_FULL (64u << 10) /* bytes of records after which an open trace hands them over */
 
 /* The fields that a step of a chunk says by itself: an extra need not repeat them. */
-#define PLAIN_EVENT 0x1Fu         /* timestamp, traceId, orderIndex, operationSignature, classSignature */
+#define PLAIN_EVENT 0x1Fu /* timestamp, traceId, orderIndex, operationSignature, classSignature */
 #define PLAIN_FAILED (PLAIN_EVENT | 1u << EVENT_CAUSE)
 
 static struct open_trace *trace_of(struct assembler *a, struct stream *stream, int64_t id)
@@ -21,8 +21,8 @@ static struct open_trace *trace_of(struct assembler *a, struct stream *stream, i
 }
 
 /* Extends the trace's time, and codes one record's step. */
-static int put_step(struct stream *stream, struct open_trace *trace, enum step_kind kind, uint64_t argument, int64_t time,
-    const struct record *record)
+static int put_step(struct stream *stream, struct open_trace *trace, enum step_kind kind,
+    uint64_t argument, int64_t time, const struct record *record)
 {
     struct trace *row = &trace->row;
     int64_t logged = record->logged;
@@ -63,8 +63,10 @@ static uint32_t type_name(struct assembler *a, const struct record_type *type)
     return model_name(&a->model, type->name, length);
 }
 
-/* Notes the type of a record that has more to it than its step's plain type, and what more it has. */
-static int put_type(struct assembler *a, struct stream *stream, struct open_trace *trace, const struct record *record, uint32_t plain)
+/* Notes the type of a record that has more to it than its step's plain type, and what more it has.
+ */
+static int put_type(struct assembler *a, struct stream *stream, struct open_trace *trace,
+    const struct record *record, uint32_t plain)
 {
     struct buffer *extras = &trace->chunk.parts[CHUNK_EXTRAS];
 
@@ -75,8 +77,8 @@ static int put_type(struct assembler *a, struct stream *stream, struct open_trac
 }
 
 /* A record that begins and ends no call, or one that should but cannot. */
-static int put_other(struct assembler *a, struct stream *stream, struct open_trace *trace, const struct record *record,
-    int64_t time, int32_t order)
+static int put_other(struct assembler *a, struct stream *stream, struct open_trace *trace,
+    const struct record *record, int64_t time, int32_t order)
 {
     uint32_t skip = 0;
     int fields[] = {field_find(record->type, "timestamp"), field_find(record->type, "traceId"),
@@ -90,8 +92,8 @@ static int put_other(struct assembler *a, struct stream *stream, struct open_tra
     return fields_code(stream, record, skip, &trace->chunk.parts[CHUNK_EXTRAS]);
 }
 
-static int begin_call(struct assembler *a, struct stream *stream, struct open_trace *trace, const struct record *record,
-    int64_t time, int32_t order)
+static int begin_call(struct assembler *a, struct stream *stream, struct open_trace *trace,
+    const struct record *record, int64_t time, int32_t order)
 {
     uint32_t parent = trace->frames.count ? trace->frames.items[trace->frames.count - 1].path
                                           : model_entry(&a->model, trace->row.run);
@@ -103,7 +105,8 @@ static int begin_call(struct assembler *a, struct stream *stream, struct open_tr
         trace->beyond++;
         return put_other(a, stream, trace, record, time, order);
     }
-    if (parent == 0 || resolve(stream, record, EVENT_OPERATION, EVENT_CLASS, trace->row.host, &called) < 0)
+    if (parent == 0 ||
+        resolve(stream, record, EVENT_OPERATION, EVENT_CLASS, trace->row.host, &called) < 0)
         return -1;
     frame = list_add(&trace->frames);
     if (frame == NULL)
@@ -119,7 +122,8 @@ static int begin_call(struct assembler *a, struct stream *stream, struct open_tr
     if (trace->row.root == 0)
         trace->row.root = frame->path;
     if (frame->path == 0 || stat_touch(a, trace, frame->path) < 0 ||
-        put_step(stream, trace, STEP_BEFORE, called.operation, time, record) < 0 || check_order(trace, order) < 0)
+        put_step(stream, trace, STEP_BEFORE, called.operation, time, record) < 0 ||
+        check_order(trace, order) < 0)
         return -1;
     if (record_type_id(record->type) != RECORD_BEFORE_OPERATION)
         return put_type(a, stream, trace, record, PLAIN_EVENT);
@@ -142,13 +146,16 @@ static int end_frame(struct assembler *a, struct open_trace *trace, int64_t time
         trace->shape = shape_mix(trace->shape, shape);
     }
     trace->row.failed += failed != 0;
-    return stat_call(a, frame.path, time, duration, duration > frame.below ? duration - frame.below : 0, failed);
+    return stat_call(
+        a, frame.path, time, duration, duration > frame.below ? duration - frame.below : 0, failed);
 }
 
 /* How many open calls lie above the one that the record ends; -1: none is meant. */
-static int64_t frames_above(struct stream *stream, struct open_trace *trace, const struct record *record)
+static int64_t frames_above(
+    struct stream *stream, struct open_trace *trace, const struct record *record)
 {
-    int32_t signature_id = record_i32(record, EVENT_OPERATION), class_id = record_i32(record, EVENT_CLASS);
+    int32_t signature_id = record_i32(record, EVENT_OPERATION),
+            class_id = record_i32(record, EVENT_CLASS);
     size_t count = trace->frames.count;
     struct resolved ended;
 
@@ -177,8 +184,8 @@ static int close_above(struct assembler *a, struct open_trace *trace, int64_t ab
     return 0;
 }
 
-static int end_call(struct assembler *a, struct stream *stream, struct open_trace *trace, const struct record *record,
-    int64_t time, int32_t order)
+static int end_call(struct assembler *a, struct stream *stream, struct open_trace *trace,
+    const struct record *record, int64_t time, int32_t order)
 {
     int failed = record->type->role == ROLE_FAILED;
     enum record_id plain = failed ? RECORD_AFTER_OPERATION_FAILED : RECORD_AFTER_OPERATION;
@@ -195,7 +202,8 @@ static int end_call(struct assembler *a, struct stream *stream, struct open_trac
     }
     if (above > 0 && close_above(a, trace, above, time) < 0)
         return -1;
-    if (put_step(stream, trace, failed ? STEP_FAILED : STEP_AFTER, failed ? field_name(stream, record, EVENT_CAUSE) : 0, time, record) < 0 ||
+    if (put_step(stream, trace, failed ? STEP_FAILED : STEP_AFTER,
+            failed ? field_name(stream, record, EVENT_CAUSE) : 0, time, record) < 0 ||
         check_order(trace, order) < 0 || end_frame(a, trace, time, failed) < 0)
         return -1;
     if (record_type_id(record->type) != plain)
@@ -206,15 +214,16 @@ static int end_call(struct assembler *a, struct stream *stream, struct open_trac
 static int feed_other(struct assembler *a, struct stream *stream, const struct record *record)
 {
     const struct record_type *type = record->type;
-    unsigned trace_field = (unsigned)field_find(type, "traceId"), order_field = (unsigned)field_find(type, "orderIndex");
+    unsigned trace_field = (unsigned)field_find(type, "traceId"),
+             order_field = (unsigned)field_find(type, "orderIndex");
     struct open_trace *trace = trace_of(a, stream, record_i64(record, trace_field));
 
     if (trace == NULL)
         return -1;
     trace_touch(a, trace);
     stream->last = trace;
-    return put_other(a, stream, trace, record, stream_time(stream, record_i64(record, EVENT_TIMESTAMP)),
-        record_i32(record, order_field));
+    return put_other(a, stream, trace, record,
+        stream_time(stream, record_i64(record, EVENT_TIMESTAMP)), record_i32(record, order_field));
 }
 
 int feed_event(struct assembler *a, struct stream *stream, const struct record *record)
@@ -238,8 +247,10 @@ int feed_event(struct assembler *a, struct stream *stream, const struct record *
     } else {
         if (end_call(a, stream, trace, record, time, order) < 0)
             return -1;
-        /* All that was begun has ended and nothing is missing: no client goes on with such a trace. */
-        if (trace->frames.count == 0 && trace->row.flaws == 0 && trace->row.metadata != METADATA_NONE)
+        /* All that was begun has ended and nothing is missing: no client goes on with such a trace.
+         */
+        if (trace->frames.count == 0 && trace->row.flaws == 0 &&
+            trace->row.metadata != METADATA_NONE)
             return trace_finish(a, trace);
     }
     return chunk_bytes(&trace->chunk) >= CHUNK_FULL ? trace_flush_chunk(a, trace) : 0;

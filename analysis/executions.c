@@ -3,9 +3,12 @@
 
 #include <stdlib.h>
 
-#define EXECUTIONS_MAX (1u << 20) /* of one trace: they are kept until the trace is whole, since callees come first */
+#define EXECUTIONS_MAX                                                                             \
+    (1u << 20) /* of one trace: they are kept until the trace is whole, since callees come first   \
+                */
 
-/* Traces of executions are known by run and trace id, whatever host they come from. Two with one key take neighbours. */
+/* Traces of executions are known by run and trace id, whatever host they come from. Two with one
+ * key take neighbours. */
 static struct open_trace *trace_of(struct assembler *a, struct stream *stream, int64_t id)
 {
     struct open_trace *trace = stream->last;
@@ -14,7 +17,8 @@ static struct open_trace *trace_of(struct assembler *a, struct stream *stream, i
 
     if (trace && trace->row.kieker_id == id && trace->row.kind == TRACE_OF_EXECUTIONS)
         return trace;
-    for (key = shape_mix(stream->row.run, (uint64_t)id); (slot = map_get(&a->executions, key)) != MAP_NONE; key++) {
+    for (key = shape_mix(stream->row.run, (uint64_t)id);
+         (slot = map_get(&a->executions, key)) != MAP_NONE; key++) {
         trace = a->traces.items[slot];
         if (trace->row.kieker_id == id && trace->row.run == stream->row.run)
             return trace;
@@ -70,8 +74,9 @@ static int keep(struct open_trace *trace, const struct execution *execution, int
 }
 
 /*
- * A trace is whole when its root has returned and no number is missing. More root calls may still follow under the same
- * id, so it waits among the last READY_TRACES, or until the batch after the next.
+ * A trace is whole when its root has returned and no number is missing. More root calls may still
+ * follow under the same id, so it waits among the last READY_TRACES, or until the batch after the
+ * next.
  */
 static int judge_ready(struct assembler *a, struct open_trace *trace)
 {
@@ -83,8 +88,10 @@ static int judge_ready(struct assembler *a, struct open_trace *trace)
     }
     trace->ready_since = a->batch->number;
     place = &a->ready[a->next_ready++ % READY_TRACES];
-    if (place->id != 0 && place->id != trace->row.id && a->traces.items[place->slot]->row.id == place->id &&
-        a->traces.items[place->slot]->ready_since != 0 && trace_finish(a, a->traces.items[place->slot]) < 0)
+    if (place->id != 0 && place->id != trace->row.id &&
+        a->traces.items[place->slot]->row.id == place->id &&
+        a->traces.items[place->slot]->ready_since != 0 &&
+        trace_finish(a, a->traces.items[place->slot]) < 0)
         return -1;
     *place = (struct ready){trace->row.id, trace->slot};
     return 0;
@@ -100,7 +107,8 @@ int executions_finish_ready(struct assembler *a)
         trace = a->traces.items[a->ready[i].slot];
         if (trace->row.id == a->ready[i].id && trace->ready_since == a->batch->number)
             continue;
-        if (trace->row.id == a->ready[i].id && trace->ready_since != 0 && trace_finish(a, trace) < 0)
+        if (trace->row.id == a->ready[i].id && trace->ready_since != 0 &&
+            trace_finish(a, trace) < 0)
             return -1;
         a->ready[i].id = 0;
     }
@@ -134,7 +142,8 @@ int feed_execution(struct assembler *a, struct stream *stream, const struct reco
         return -1;
     execution.operation = called.operation;
     if (keep(trace, &execution,
-            record->logged == RECORD_NOT_LOGGED ? record->logged : stream_time(stream, record->logged)) < 0)
+            record->logged == RECORD_NOT_LOGGED ? record->logged
+                                                : stream_time(stream, record->logged)) < 0)
         return -1;
     return judge_ready(a, trace);
 }
@@ -167,14 +176,16 @@ static unsigned flaws_of(const struct execution *executions, size_t i, size_t de
 static int end_innermost(struct assembler *a, struct open_trace *trace, int64_t tout)
 {
     struct frame frame = trace->frames.items[--trace->frames.count];
-    struct frame *caller = trace->frames.count ? &trace->frames.items[trace->frames.count - 1] : NULL;
+    struct frame *caller =
+        trace->frames.count ? &trace->frames.items[trace->frames.count - 1] : NULL;
     int64_t duration = tout > frame.start ? tout - frame.start : 0;
     uint64_t *shape = caller ? &caller->shape : &trace->shape;
 
     *shape = shape_mix(*shape, shape_mix(frame.shape, frame.path));
     if (caller)
         caller->below += duration;
-    return stat_call(a, frame.path, tout, duration, duration > frame.below ? duration - frame.below : 0, 0);
+    return stat_call(
+        a, frame.path, tout, duration, duration > frame.below ? duration - frame.below : 0, 0);
 }
 
 static int begin(struct assembler *a, struct open_trace *trace, const struct execution *execution)
@@ -186,7 +197,8 @@ static int begin(struct assembler *a, struct open_trace *trace, const struct exe
 
     if (parent == 0 || deployed == 0 || frame == NULL)
         return -1;
-    *frame = (struct frame){.path = model_path_child(&a->model, parent, deployed), .start = execution->tin};
+    *frame = (struct frame){
+        .path = model_path_child(&a->model, parent, deployed), .start = execution->tin};
     if (trace->row.root == 0) {
         trace->row.root = frame->path;
         trace->row.host = execution->host;
@@ -205,7 +217,8 @@ int executions_finish(struct assembler *a, struct open_trace *trace)
     LIST(int64_t) ends = {0}; /* of the open calls */
     int result = 0;
 
-    /* Callees came first: only now is it known when the trace began, which is what its row and its chunk go by. */
+    /* Callees came first: only now is it known when the trace began, which is what its row and its
+     * chunk go by. */
     if (trace->row.chunks == 0 && chunk_rebase(&trace->chunk, trace->row.start) < 0)
         return -1;
     qsort(trace->executions.items, count, sizeof(*executions), by_order);

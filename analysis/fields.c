@@ -6,8 +6,8 @@
 #include <string.h>
 
 /*
- * What a timestamp counts, judged by its size: since 1970, 10^17 is passed in ns in 1973, in us in 5138. Kieker's
- * clients send ns but for the C pack, which sends us.
+ * What a timestamp counts, judged by its size: since 1970, 10^17 is passed in ns in 1973, in us in
+ * 5138. Kieker's clients send ns but for the C pack, which sends us.
  */
 static int64_t unit_of(int64_t timestamp)
 {
@@ -34,7 +34,8 @@ int64_t stream_time(struct stream *stream, int64_t timestamp)
     return __builtin_mul_overflow(timestamp, stream->row.unit, &ns) ? timestamp : ns;
 }
 
-/* The name of a string that a record refers to; of one that was never announced, a name that says so. */
+/* The name of a string that a record refers to; of one that was never announced, a name that says
+ * so. */
 static uint32_t name_of(struct stream *stream, const struct registry *registry, int32_t id)
 {
     const struct registry_entry *entry = registry_get(registry, id);
@@ -60,7 +61,8 @@ int field_find(const struct record_type *type, const char *name)
     return -1;
 }
 
-static uint64_t code_value(struct stream *stream, const struct record *record, enum record_field_type type, const unsigned char *at)
+static uint64_t code_value(struct stream *stream, const struct record *record,
+    enum record_field_type type, const unsigned char *at)
 {
     switch (type) {
     case FIELD_BOOL:
@@ -79,7 +81,8 @@ static uint64_t code_value(struct stream *stream, const struct record *record, e
 }
 
 /* Codes the fields as EXTRA_FIELDS has them, without those whose bit is in `skip`. */
-int fields_code(struct stream *stream, const struct record *record, uint32_t skip, struct buffer *out)
+int fields_code(
+    struct stream *stream, const struct record *record, uint32_t skip, struct buffer *out)
 {
     struct record_cursor cursor = {.record = record};
     const struct record_type *type = record->type;
@@ -105,8 +108,10 @@ int fields_code(struct stream *stream, const struct record *record, uint32_t ski
     return 0;
 }
 
-/* Where the stream keeps what (signature, class) mean: at the signature's entry, else in the map of pairs. */
-static struct resolved *find_resolved(struct stream *stream, const struct registry_entry *entry, int32_t signature_id, int32_t class_id)
+/* Where the stream keeps what (signature, class) mean: at the signature's entry, else in the map of
+ * pairs. */
+static struct resolved *find_resolved(struct stream *stream, const struct registry_entry *entry,
+    int32_t signature_id, int32_t class_id)
 {
     struct resolved *known;
     uint32_t place;
@@ -120,7 +125,8 @@ static struct resolved *find_resolved(struct stream *stream, const struct regist
     return place == MAP_NONE ? NULL : &stream->resolved.items[place];
 }
 
-static struct resolved *add_resolved(struct stream *stream, struct registry_entry *entry, int32_t signature_id, int32_t class_id)
+static struct resolved *add_resolved(
+    struct stream *stream, struct registry_entry *entry, int32_t signature_id, int32_t class_id)
 {
     struct resolved *place = list_add(&stream->resolved);
     uint32_t at = (uint32_t)stream->resolved.count - 1;
@@ -129,29 +135,34 @@ static struct resolved *add_resolved(struct stream *stream, struct registry_entr
         return NULL;
     if (entry->symbol == REGISTRY_NO_SYMBOL)
         entry->symbol = at;
-    else if (map_put(&stream->pairs, (uint64_t)(uint32_t)signature_id << 32 | (uint32_t)class_id, at) < 0) {
+    else if (map_put(&stream->pairs, (uint64_t)(uint32_t)signature_id << 32 | (uint32_t)class_id,
+                 at) < 0) {
         stream->resolved.count--;
         return NULL;
     }
     return place;
 }
 
-static uint32_t operation_of(struct stream *stream, const struct record *record, unsigned signature, unsigned class)
+static uint32_t operation_of(
+    struct stream *stream, const struct record *record, unsigned signature, unsigned class)
 {
     struct model *model = &stream->assembler->model;
     uint32_t operation = field_name(stream, record, signature);
     uint32_t component = class == signature ? 0 : field_name(stream, record, class);
-    struct model_name text = model->names.items[operation], class_text = model->names.items[component];
+    struct model_name text = model->names.items[operation],
+                      class_text = model->names.items[component];
 
-    return model_operation(model, text.text ? text.text : "", text.length, class_text.text ? class_text.text : "", class_text.length);
+    return model_operation(model, text.text ? text.text : "", text.length,
+        class_text.text ? class_text.text : "", class_text.length);
 }
 
 /*
- * The operation that the two string fields of a record name (`class` = `signature`: there is but the one), on `host`. The
- * registry's entries remember the answer; a new text for an id is a new entry and asked anew.
+ * The operation that the two string fields of a record name (`class` = `signature`: there is but
+ * the one), on `host`. The registry's entries remember the answer; a new text for an id is a new
+ * entry and asked anew.
  */
-int resolve(struct stream *stream, const struct record *record, unsigned signature, unsigned class, uint32_t host,
-    struct resolved *resolved)
+int resolve(struct stream *stream, const struct record *record, unsigned signature, unsigned class,
+    uint32_t host, struct resolved *resolved)
 {
     int32_t signature_id = record_i32(record, signature), class_id = record_i32(record, class);
     struct registry_entry *entry = registry_get(record->registry, signature_id);
@@ -164,7 +175,8 @@ int resolve(struct stream *stream, const struct record *record, unsigned signatu
     }
     *resolved = (struct resolved){.class_id = class_id, .host = host};
     resolved->operation = known ? known->operation : operation_of(stream, record, signature, class);
-    if (resolved->operation == 0 || (resolved->deployed = model_deployed(model, resolved->operation, host)) == 0)
+    if (resolved->operation == 0 ||
+        (resolved->deployed = model_deployed(model, resolved->operation, host)) == 0)
         return -1;
     if (known == NULL && entry && registry_get(record->registry, class_id) &&
         (known = add_resolved(stream, entry, signature_id, class_id)) == NULL)

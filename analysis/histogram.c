@@ -33,7 +33,8 @@ void histogram_rehash(struct histogram *histogram, struct histogram_slot *slots,
 
 static int by_bucket(const void *a, const void *b)
 {
-    uint32_t x = ((const struct histogram_slot *)a)->bucket, y = ((const struct histogram_slot *)b)->bucket;
+    uint32_t x = ((const struct histogram_slot *)a)->bucket,
+             y = ((const struct histogram_slot *)b)->bucket;
 
     return (x > y) - (x < y);
 }
@@ -88,7 +89,8 @@ int histogram_sum_encode(const struct histogram_sum *sum, struct buffer *out)
 {
     uint32_t before = 0;
 
-    for (uint32_t bucket = sum->lowest; bucket <= sum->highest && bucket < HISTOGRAM_BUCKETS; bucket++) {
+    for (uint32_t bucket = sum->lowest; bucket <= sum->highest && bucket < HISTOGRAM_BUCKETS;
+         bucket++) {
         if (sum->counts[bucket] == 0)
             continue;
         if (buffer_reserve(out, 2 * VARINT_MAX) < 0)

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Durations counted in log-linear buckets: 64 buckets an octave, so that the value given back for a bucket is off by less
- * than 1 % (half of 1/64). Buckets are numbered alike everywhere, so histograms of any two things can be added.
+ * Durations counted in log-linear buckets: 64 buckets an octave, so that the value given back for a
+ * bucket is off by less than 1 % (half of 1/64). Buckets are numbered alike everywhere, so
+ * histograms of any two things can be added.
  *
- * Three forms: a sparse one that counts (of a path, within a batch), a coded one that is kept (pairs of varints: distance
- * to the bucket before, count; ascending), and a dense one in which coded ones are added up to be asked for quantiles.
+ * Three forms: a sparse one that counts (of a path, within a batch), a coded one that is kept
+ * (pairs of varints: distance to the bucket before, count; ascending), and a dense one in which
+ * coded ones are added up to be asked for quantiles.
  */
 #ifndef KIEKER_ANALYSIS_HISTOGRAM_H
 #define KIEKER_ANALYSIS_HISTOGRAM_H
@@ -29,7 +31,7 @@ uint64_t histogram_value(uint32_t bucket);
 struct histogram {
     struct histogram_slot {
         uint32_t bucket, count; /* count 0: free */
-    } *slots;                   /* of an allocator of the caller's */
+    } * slots;                  /* of an allocator of the caller's */
     uint32_t used, capacity;    /* capacity: 0 or a power of two, at most half used */
 };
 
@@ -45,7 +47,8 @@ static inline void histogram_count(struct histogram *histogram, uint64_t ns)
     histogram->slots[i].count++;
 }
 
-/* Moves the counts into `slots`, `capacity` zeroed ones (a power of two, larger than now). The old slots are the caller's. */
+/* Moves the counts into `slots`, `capacity` zeroed ones (a power of two, larger than now). The old
+ * slots are the caller's. */
 void histogram_rehash(struct histogram *histogram, struct histogram_slot *slots, uint32_t capacity);
 
 /* Appends the coded form. 0, or -1 when memory is short. */
@@ -54,7 +57,8 @@ int histogram_encode(const struct histogram *histogram, struct buffer *out);
 struct histogram_sum {
     uint64_t counts[HISTOGRAM_BUCKETS];
     uint64_t total;
-    uint32_t lowest, highest; /* buckets in use lie between, ends included; lowest > highest: none */
+    uint32_t lowest,
+        highest; /* buckets in use lie between, ends included; lowest > highest: none */
 };
 
 void histogram_sum_init(struct histogram_sum *sum);

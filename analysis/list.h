@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Growing arrays of any element type: LIST(struct x) is the list, list_add gives the place of a new element. */
+/* Growing arrays of any element type: LIST(struct x) is the list, list_add gives the place of a new
+ * element. */
 #ifndef KIEKER_ANALYSIS_LIST_H
 #define KIEKER_ANALYSIS_LIST_H
 
@@ -21,6 +22,7 @@ int list_grow(void *items, size_t *capacity, size_t element);
             ? &(list)->items[(list)->count++]                                                      \
             : NULL)
 
-#define list_fini(list) (free((list)->items), (list)->items = NULL, (list)->count = (list)->capacity = 0)
+#define list_fini(list)                                                                            \
+    (free((list)->items), (list)->items = NULL, (list)->count = (list)->capacity = 0)
 
 #endif

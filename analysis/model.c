@@ -77,7 +77,8 @@ static uint32_t find_name(const struct model *model, const char *text, size_t le
 
         if (id == MAP_NONE)
             return 0;
-        if (model->names.items[id].length == length && memcmp(model->names.items[id].text, text, length) == 0)
+        if (model->names.items[id].length == length &&
+            memcmp(model->names.items[id].text, text, length) == 0)
             return id;
     }
 }
@@ -113,7 +114,8 @@ uint32_t model_name(struct model *model, const char *text, size_t length)
     id = find_name(model, text, length, &key);
     if (id != 0)
         return id;
-    if (model->names.count >= MODEL_NAMES_MAX || model->name_bytes + length > MODEL_NAME_BYTES_MAX) {
+    if (model->names.count >= MODEL_NAMES_MAX ||
+        model->name_bytes + length > MODEL_NAME_BYTES_MAX) {
         model->refused_names++;
         length = sizeof(too_many) - 1;
         id = find_name(model, too_many, length, &key);
@@ -127,8 +129,8 @@ static uint32_t add_operation(struct model *model, const struct model_operation 
     uint32_t id = (uint32_t)model->operations.count;
     struct model_operation *place = list_add(&model->operations);
 
-    if (place == NULL ||
-        map_put(&model->operation_ids, PAIR(operation->signature, operation->class_signature), id) < 0) {
+    if (place == NULL || map_put(&model->operation_ids,
+                             PAIR(operation->signature, operation->class_signature), id) < 0) {
         model->operations.count -= place != NULL;
         return 0;
     }
@@ -136,8 +138,8 @@ static uint32_t add_operation(struct model *model, const struct model_operation 
     return id;
 }
 
-uint32_t model_operation(struct model *model, const char *signature, size_t signature_length, const char *class_signature,
-    size_t class_length)
+uint32_t model_operation(struct model *model, const char *signature, size_t signature_length,
+    const char *class_signature, size_t class_length)
 {
     struct model_operation operation = {.signature = model_name(model, signature, signature_length),
         .class_signature = model_name(model, class_signature, class_length)};
@@ -216,11 +218,13 @@ uint32_t model_entry(struct model *model, uint32_t run)
 {
     uint32_t id = map_get(&model->path_ids, PAIR(0, run));
 
-    return id != MAP_NONE ? id : add_path(model, &(struct model_path){.run = run, .kind = PATH_ENTRY});
+    return id != MAP_NONE ? id
+                          : add_path(model, &(struct model_path){.run = run, .kind = PATH_ENTRY});
 }
 
 /* 0 also when there are `most` paths already, or `depth` calls above. */
-static uint32_t find_or_add_call(struct model *model, uint32_t parent, uint32_t deployed, size_t most, uint32_t depth)
+static uint32_t find_or_add_call(
+    struct model *model, uint32_t parent, uint32_t deployed, size_t most, uint32_t depth)
 {
     const struct model_path *above = &model->paths.items[parent];
     uint32_t id = map_get(&model->path_ids, PAIR(parent, deployed));
@@ -237,7 +241,8 @@ static uint32_t find_or_add_call(struct model *model, uint32_t parent, uint32_t 
                                .deployed = deployed});
 }
 
-/* A call that gets no path of its own: counted by caller and callee, or if that is too much, by callee, or as one. */
+/* A call that gets no path of its own: counted by caller and callee, or if that is too much, by
+ * callee, or as one. */
 static uint32_t fold(struct model *model, uint32_t parent, uint32_t deployed)
 {
     const size_t most = MODEL_PATHS_MAX + PATHS_FOLDED_MAX;
@@ -247,8 +252,10 @@ static uint32_t fold(struct model *model, uint32_t parent, uint32_t deployed)
     model->folded_calls++;
     root = map_get(&model->path_ids, PAIR(entry, FOLDED));
     if (root == MAP_NONE)
-        root = add_path(model, &(struct model_path){
-                                   .parent = entry, .run = above.run, .kind = PATH_FOLDED, .depth = MODEL_PATH_DEPTH_MAX});
+        root = add_path(model, &(struct model_path){.parent = entry,
+                                   .run = above.run,
+                                   .kind = PATH_FOLDED,
+                                   .depth = MODEL_PATH_DEPTH_MAX});
     if (above.kind == PATH_CALL)
         caller = find_or_add_call(model, root, above.deployed, most, UINT32_MAX);
     id = find_or_add_call(model, caller ? caller : root, deployed, most, UINT32_MAX);
@@ -312,9 +319,11 @@ int model_load_path(struct model *model, uint32_t id, const struct model_path *p
         .kind = path->kind,
         .depth = path->depth};
 
-    if (id != model->paths.count || path->parent >= id || path->operation >= model->operations.count)
+    if (id != model->paths.count || path->parent >= id ||
+        path->operation >= model->operations.count)
         return -1;
-    if (path->kind == PATH_CALL && (loaded.deployed = model_deployed(model, path->operation, path->host)) == 0)
+    if (path->kind == PATH_CALL &&
+        (loaded.deployed = model_deployed(model, path->operation, path->host)) == 0)
         return -1;
     return add_path(model, &loaded) == id ? 0 : -1;
 }
@@ -323,7 +332,8 @@ int model_load_class(struct model *model, uint32_t id, uint64_t shape)
 {
     int is_new;
 
-    return id == model->classes.count && model_class(model, shape, &is_new) == id && is_new ? 0 : -1;
+    return id == model->classes.count && model_class(model, shape, &is_new) == id && is_new ? 0
+                                                                                            : -1;
 }
 
 int model_load_run(struct model *model, uint32_t id, uint32_t name)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The dictionaries of what is stored, each from the thing to a number that stays for the life of a store: names (any
- * string), operations, paths, trace classes, runs. Numbers count up from 1; name 0 is the empty string.
+ * The dictionaries of what is stored, each from the thing to a number that stays for the life of a
+ * store: names (any string), operations, paths, trace classes, runs. Numbers count up from 1; name
+ * 0 is the empty string.
  *
- * A path is a node of the aggregated call tree: the operations from the root down to a call. Paths are bounded in number
- * and in depth; what goes beyond is folded: counted under a path of just caller and callee, below the run's "folded" path.
- * Not thread-safe: it belongs to the assembler's thread.
+ * A path is a node of the aggregated call tree: the operations from the root down to a call. Paths
+ * are bounded in number and in depth; what goes beyond is folded: counted under a path of just
+ * caller and callee, below the run's "folded" path. Not thread-safe: it belongs to the assembler's
+ * thread.
  */
 #ifndef KIEKER_ANALYSIS_MODEL_H
 #define KIEKER_ANALYSIS_MODEL_H
@@ -21,7 +23,7 @@
 #define MODEL_CLASSES_MAX (1u << 16)
 
 struct model_operation {
-    uint32_t name, component;            /* names: the operation's own, and its class's or module's */
+    uint32_t name, component; /* names: the operation's own, and its class's or module's */
     uint32_t signature, class_signature; /* names: the two strings as the client sent them */
 };
 
@@ -33,7 +35,8 @@ enum path_kind {
 
 struct model_path {
     uint32_t parent, operation, host, run;
-    uint32_t kind, depth; /* depth: calls from the root on; below a folded path MODEL_PATH_DEPTH_MAX and more */
+    uint32_t kind, depth; /* depth: calls from the root on; below a folded path MODEL_PATH_DEPTH_MAX
+                             and more */
     /* the assembler's own, not stored: */
     uint32_t deployed, last_child; /* deployed: (operation, host) as one number */
     uint32_t seen_by;              /* the open trace that touched it last */
@@ -55,8 +58,8 @@ struct model {
     LIST(struct model_operation) operations; /* by id; 0 is unused, as in all below */
     LIST(struct model_path) paths;
     LIST(struct model_class) classes;
-    LIST(uint32_t) runs;                     /* names */
-    LIST(uint64_t) deployed;                 /* operation << 32 | host */
+    LIST(uint32_t) runs;     /* names */
+    LIST(uint64_t) deployed; /* operation << 32 | host */
     struct map name_ids, operation_ids, path_ids, class_ids, run_ids, deployed_ids;
     size_t name_bytes;
     uint32_t folded_paths;
@@ -68,8 +71,8 @@ int model_init(struct model *model);
 void model_fini(struct model *model);
 
 /*
- * Loading what a store has: in ascending order of ids without gaps from 1 (names: from 1 too, 0 is there already).
- * 0; -1 if the id is not the next one or memory is short.
+ * Loading what a store has: in ascending order of ids without gaps from 1 (names: from 1 too, 0 is
+ * there already). 0; -1 if the id is not the next one or memory is short.
  */
 int model_load_name(struct model *model, uint32_t id, const char *text, size_t length);
 int model_load_operation(struct model *model, uint32_t id, const struct model_operation *operation);
@@ -77,10 +80,11 @@ int model_load_path(struct model *model, uint32_t id, const struct model_path *p
 int model_load_class(struct model *model, uint32_t id, uint64_t hash);
 int model_load_run(struct model *model, uint32_t id, uint32_t name);
 
-/* The id of a thing, made if it is new; 0 when memory is short. A bound reached gives the id of a stand-in (and is counted). */
+/* The id of a thing, made if it is new; 0 when memory is short. A bound reached gives the id of a
+ * stand-in (and is counted). */
 uint32_t model_name(struct model *model, const char *text, size_t length);
-uint32_t model_operation(struct model *model, const char *signature, size_t signature_length, const char *class_signature,
-    size_t class_length);
+uint32_t model_operation(struct model *model, const char *signature, size_t signature_length,
+    const char *class_signature, size_t class_length);
 uint32_t model_run(struct model *model, uint32_t name);
 uint32_t model_entry(struct model *model, uint32_t run);
 uint32_t model_deployed(struct model *model, uint32_t operation, uint32_t host);
@@ -94,7 +98,8 @@ static inline uint32_t model_path_child(struct model *model, uint32_t parent, ui
 {
     uint32_t child = model->paths.items[parent].last_child;
 
-    if (child != 0 && model->paths.items[child].deployed == deployed && model->paths.items[child].parent == parent)
+    if (child != 0 && model->paths.items[child].deployed == deployed &&
+        model->paths.items[child].parent == parent)
         return child;
     return model_path_child_slow(model, parent, deployed);
 }

@@ -34,15 +34,18 @@ static void last_word(const char **text, size_t *length)
     *length -= start;
 }
 
-void signature_parse(const char *text, size_t length, const char *class_text, size_t class_length, struct signature *parsed)
+void signature_parse(const char *text, size_t length, const char *class_text, size_t class_length,
+    struct signature *parsed)
 {
     int has_parameters = memchr(text, '(', length) != NULL;
     ptrdiff_t dot;
 
     *parsed = (struct signature){text, class_text, length, class_length};
     if (!has_parameters && class_length > 0) {
-        /* A name of Python: its own dots are nesting. Java's ways to leave out the parameters repeat the class. */
-        if (length > class_length + 1 && memcmp(text, class_text, class_length) == 0 && text[class_length] == '.') {
+        /* A name of Python: its own dots are nesting. Java's ways to leave out the parameters
+         * repeat the class. */
+        if (length > class_length + 1 && memcmp(text, class_text, class_length) == 0 &&
+            text[class_length] == '.') {
             parsed->operation += class_length + 1;
             parsed->operation_length -= class_length + 1;
         }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An operation's signature, as clients write it, taken apart: "modifiers return pkg.Class.operation(parameters)" from Java
- * (Kieker's ClassOperationSignaturePair), a bare name from Python, "int main (int argc, char** argv)" or an address from C.
+ * An operation's signature, as clients write it, taken apart: "modifiers return
+ * pkg.Class.operation(parameters)" from Java (Kieker's ClassOperationSignaturePair), a bare name
+ * from Python, "int main (int argc, char** argv)" or an address from C.
  */
 #ifndef KIEKER_ANALYSIS_SIGNATURE_H
 #define KIEKER_ANALYSIS_SIGNATURE_H
@@ -14,6 +15,7 @@ struct signature {
 };
 
 /* The component is the class signature, or if that is empty the class part of the signature. */
-void signature_parse(const char *text, size_t length, const char *class_text, size_t class_length, struct signature *parsed);
+void signature_parse(const char *text, size_t length, const char *class_text, size_t class_length,
+    struct signature *parsed);
 
 #endif

@@ -38,7 +38,8 @@ static int64_t minute_of(struct assembler *a, int64_t time)
 }
 
 /* A call has ended: adds it to what the batch has of (path, minute). */
-int stat_call(struct assembler *a, uint32_t path, int64_t end, int64_t duration, int64_t self, int failed)
+int stat_call(
+    struct assembler *a, uint32_t path, int64_t end, int64_t duration, int64_t self, int failed)
 {
     struct model_path *of = &a->model.paths.items[path];
     struct batch_path_stat *stat = NULL;
@@ -72,8 +73,10 @@ int stat_class(struct assembler *a, uint32_t class, const struct trace *trace)
         stat = list_add(&a->batch->class_stats);
         if (stat == NULL)
             return -1;
-        *stat = (struct batch_class_stat){
-            .class = class, .first = trace->id, .first_start = trace->start, .latest_start = INT64_MIN};
+        *stat = (struct batch_class_stat){.class = class,
+            .first = trace->id,
+            .first_start = trace->start,
+            .latest_start = INT64_MIN};
         of->stat = (uint32_t)a->batch->class_stats.count - 1;
         of->stat_batch = a->batch->number;
     }
@@ -120,7 +123,8 @@ int stat_touch_slow(struct assembler *a, struct open_trace *trace, uint32_t path
     uint32_t *place;
 
     a->model.paths.items[path].seen_by = (uint32_t)trace->row.id;
-    /* Where traces take turns, a path is noted again at each turn: tidied up before the list doubles. */
+    /* Where traces take turns, a path is noted again at each turn: tidied up before the list
+     * doubles. */
     if (trace->paths.count >= 1024 && trace->paths.count >= 2 * trace->paths_sorted)
         stat_paths(trace);
     place = list_add(&trace->paths);

@@ -10,8 +10,8 @@ static const char *const states[TRACE_STATES] = {
     [TRACE_DAMAGED] = "damaged",
 };
 
-static const char *const flaws[FLAWS] = {"open_calls", "no_metadata", "evicted", "order_gap", "order_repeated",
-    "missing_after", "orphan_after", "second_metadata", "bad_stack", "too_deep"};
+static const char *const flaws[FLAWS] = {"open_calls", "no_metadata", "evicted", "order_gap",
+    "order_repeated", "missing_after", "orphan_after", "second_metadata", "bad_stack", "too_deep"};
 
 const char *trace_state_name(enum trace_state state)
 {

@@ -20,11 +20,12 @@ enum trace_flaw {
     FLAW_EVICTED = 1 << 2,        /* put away unfinished because too many traces were open */
     FLAW_ORDER_GAP = 1 << 3,      /* an order index was left out, or the first was not 0 */
     FLAW_ORDER_REPEATED = 1 << 4, /* an order index came twice or went back */
-    FLAW_MISSING_AFTER = 1 << 5,  /* a caller ended before its callee: the callee's end was made up */
-    FLAW_ORPHAN_AFTER = 1 << 6,   /* a call ended that had not begun */
+    FLAW_MISSING_AFTER =
+        1 << 5,                 /* a caller ended before its callee: the callee's end was made up */
+    FLAW_ORPHAN_AFTER = 1 << 6, /* a call ended that had not begun */
     FLAW_SECOND_METADATA = 1 << 7,
-    FLAW_BAD_STACK = 1 << 8,      /* operation executions whose eoi and ess make no call tree */
-    FLAW_TOO_DEEP = 1 << 9,       /* deeper than is followed; deeper calls are kept as records only */
+    FLAW_BAD_STACK = 1 << 8, /* operation executions whose eoi and ess make no call tree */
+    FLAW_TOO_DEEP = 1 << 9,  /* deeper than is followed; deeper calls are kept as records only */
 };
 #define FLAWS 10
 #define FLAWS_INCOMPLETE (FLAW_OPEN_CALLS | FLAW_NO_METADATA | FLAW_EVICTED)
@@ -44,13 +45,13 @@ struct trace {
     int32_t parent_order;
     uint32_t stream, run;
     uint32_t host, session, application; /* names */
-    int64_t metadata_logged;             /* the metadata's logging timestamp as it came, or RECORD_NOT_LOGGED */
-    int64_t start, end;                  /* first and last timestamp so far */
-    uint64_t calls, failed, events;      /* events: the records of the trace that are in its chunks */
-    uint32_t depth;                      /* calls above one another at most, the root call being 1 */
-    uint32_t root;                       /* path of the first root call; 0: there is none */
-    uint32_t class;                      /* 0 while running */
-    uint32_t chunks;                     /* chunks stored apart (batch_chunk); 0: all is in the trace's own row */
+    int64_t metadata_logged; /* the metadata's logging timestamp as it came, or RECORD_NOT_LOGGED */
+    int64_t start, end;      /* first and last timestamp so far */
+    uint64_t calls, failed, events; /* events: the records of the trace that are in its chunks */
+    uint32_t depth;                 /* calls above one another at most, the root call being 1 */
+    uint32_t root;                  /* path of the first root call; 0: there is none */
+    uint32_t class;                 /* 0 while running */
+    uint32_t chunks; /* chunks stored apart (batch_chunk); 0: all is in the trace's own row */
     uint16_t flaws;
     uint8_t state, kind, metadata;
 };

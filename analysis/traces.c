@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#define KEPT_FRAMES 256        /* what an unused trace keeps of its memory */
+#define KEPT_FRAMES 256 /* what an unused trace keeps of its memory */
 #define KEPT_BYTES 4096
 
 static void unlink_touched(struct assembler *a, struct open_trace *trace)
@@ -49,7 +49,8 @@ static struct open_trace *unused_trace(struct assembler *a)
     return trace;
 }
 
-struct open_trace *trace_open(struct assembler *a, struct stream *stream, uint64_t key, int64_t kieker_id, enum trace_kind kind)
+struct open_trace *trace_open(struct assembler *a, struct stream *stream, uint64_t key,
+    int64_t kieker_id, enum trace_kind kind)
 {
     struct open_trace *trace;
 
@@ -141,8 +142,10 @@ int trace_flush_chunk(struct assembler *a, struct open_trace *trace)
     chunk = list_add(&a->batch->chunks);
     if (chunk == NULL)
         return -1;
-    *chunk = (struct batch_chunk){
-        .trace = trace->row.id, .number = trace->row.chunks, .events = trace->chunk.events, .base = trace->chunk.base};
+    *chunk = (struct batch_chunk){.trace = trace->row.id,
+        .number = trace->row.chunks,
+        .events = trace->chunk.events,
+        .base = trace->chunk.base};
     if (hand_over(a->batch, &trace->chunk, chunk->offset, chunk->size) < 0) {
         a->batch->chunks.count--;
         return -1;
@@ -163,7 +166,8 @@ static int classify(struct assembler *a, struct open_trace *trace)
         struct frame *frame = &trace->frames.items[--trace->frames.count];
 
         *(trace->frames.count ? &frame[-1].shape : &trace->shape) =
-            shape_mix(trace->frames.count ? frame[-1].shape : trace->shape, shape_mix(frame->shape, frame->path));
+            shape_mix(trace->frames.count ? frame[-1].shape : trace->shape,
+                shape_mix(frame->shape, frame->path));
     }
     row->class = model_class(&a->model, trace->shape, &is_new);
     if (row->class == 0)
@@ -178,7 +182,8 @@ static int classify(struct assembler *a, struct open_trace *trace)
             .hash = trace->shape,
             .calls = row->calls,
             .path_count = stat_paths(trace)};
-        class->paths = arena_copy(&a->batch->arena, trace->paths.items, class->path_count * sizeof(*class->paths));
+        class->paths = arena_copy(
+            &a->batch->arena, trace->paths.items, class->path_count * sizeof(*class->paths));
         if (class->paths == NULL)
             return -1;
     }
@@ -222,7 +227,8 @@ int trace_finish(struct assembler *a, struct open_trace *trace)
     if (finished == NULL)
         return -1;
     *finished = (struct batch_trace){.trace = trace->row, .was_open = trace->was_open};
-    if (trace->row.chunks == 0 && hand_over(a->batch, &trace->chunk, finished->offset, finished->size) < 0) {
+    if (trace->row.chunks == 0 &&
+        hand_over(a->batch, &trace->chunk, finished->offset, finished->size) < 0) {
         a->batch->finished.count--;
         return -1;
     }
@@ -245,8 +251,9 @@ int trace_metadata(struct assembler *a, struct stream *stream, const struct reco
 {
     int64_t id = record_i64(record, META_TRACE);
     uint32_t slot = map_get(&stream->ids, (uint64_t)id);
-    struct open_trace *trace =
-        slot != MAP_NONE ? a->traces.items[slot] : trace_open(a, stream, (uint64_t)id, id, TRACE_OF_EVENTS);
+    struct open_trace *trace = slot != MAP_NONE
+                                   ? a->traces.items[slot]
+                                   : trace_open(a, stream, (uint64_t)id, id, TRACE_OF_EVENTS);
     struct trace *row;
 
     if (trace == NULL)
@@ -264,7 +271,8 @@ int trace_metadata(struct assembler *a, struct stream *stream, const struct reco
     row->parent_kieker_id = record_i64(record, META_PARENT_TRACE);
     row->parent_order = record_i32(record, META_PARENT_ORDER);
     row->metadata = METADATA_TRACE;
-    row->metadata_logged = record->logged == RECORD_NOT_LOGGED ? record->logged : stream_time(stream, record->logged);
+    row->metadata_logged =
+        record->logged == RECORD_NOT_LOGGED ? record->logged : stream_time(stream, record->logged);
     if (record_type_id(record->type) == RECORD_APPLICATION_TRACE_METADATA) {
         row->application = field_name(stream, record, META_PARENT_ORDER + 1);
         row->metadata = METADATA_APPLICATION;

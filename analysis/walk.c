@@ -116,7 +116,8 @@ static int take(struct walk *walk, const struct step *step)
     case STEP_FAILED:
         if (walk->frames.count == 0)
             return fail(walk, "a call ends that did not begin: the stored trace is damaged");
-        leave(walk, step->time, step->kind == STEP_FAILED ? (uint32_t)step->argument : 0, step->kind == STEP_FAILED, 0);
+        leave(walk, step->time, step->kind == STEP_FAILED ? (uint32_t)step->argument : 0,
+            step->kind == STEP_FAILED, 0);
         return 0;
     case STEP_CLOSE:
         if (walk->frames.count < step->argument)

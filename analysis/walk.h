@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From a trace's chunks back to its calls: feed the chunks in order, and every call is given when it begins (callers
- * before callees, in the order of the program) and again, with its duration, when it has ended. Memory in proportion to the
- * open calls for traces of events; traces of operation executions, which lie in the order of returns, are sorted first and
- * take 40 bytes a call.
+ * From a trace's chunks back to its calls: feed the chunks in order, and every call is given when
+ * it begins (callers before callees, in the order of the program) and again, with its duration,
+ * when it has ended. Memory in proportion to the open calls for traces of events; traces of
+ * operation executions, which lie in the order of returns, are sorted first and take 40 bytes a
+ * call.
  */
 #ifndef KIEKER_ANALYSIS_WALK_H
 #define KIEKER_ANALYSIS_WALK_H
@@ -16,11 +17,13 @@ struct call {
     uint64_t parent;   /* position of its caller; CALL_NO_PARENT for a root call */
     uint32_t operation, host, cause; /* cause: a name; 0: none */
     uint32_t depth;                  /* 0 for a root call */
-    int64_t start, duration, self;   /* the last two on leaving only; self: less what its callees took */
-    uint64_t calls;                  /* on leaving: calls in its subtree, itself included */
+    int64_t start, duration,
+        self;       /* the last two on leaving only; self: less what its callees took */
+    uint64_t calls; /* on leaving: calls in its subtree, itself included */
     int failed;
-    int open; /* it had not ended when the records did; its duration is what is known so far */
-    void *user; /* of on_enter's making, there again in on_leave and for its callees as `caller_user` */
+    int open;   /* it had not ended when the records did; its duration is what is known so far */
+    void *user; /* of on_enter's making, there again in on_leave and for its callees as
+                   `caller_user` */
     void *caller_user;
 };
 

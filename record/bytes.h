@@ -36,6 +36,7 @@ static inline unsigned char *bytes_put64(unsigned char *at, uint64_t value)
     return at + 8;
 }
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the swaps above are for a little-endian machine");
+_Static_assert(
+    __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the swaps above are for a little-endian machine");
 
 #endif

@@ -30,7 +30,8 @@ static struct map_slot *slot_of(const struct map *map, uint64_t key)
 static int grow(struct map *map)
 {
     size_t size = map->slots ? (map->mask + 1) * 2 : FIRST_SIZE;
-    struct map bigger = {.slots = malloc(size * sizeof(*bigger.slots)), .mask = size - 1, .count = map->count};
+    struct map bigger = {
+        .slots = malloc(size * sizeof(*bigger.slots)), .mask = size - 1, .count = map->count};
 
     if (bigger.slots == NULL)
         return -1;
@@ -66,7 +67,8 @@ void map_remove(struct map *map, uint64_t key)
         return;
     /* Later slots of the same run move up, so that probing never meets a hole before its key. */
     hole = (size_t)(slot - map->slots);
-    for (next = (hole + 1) & map->mask; map->slots[next].value != MAP_NONE; next = (next + 1) & map->mask) {
+    for (next = (hole + 1) & map->mask; map->slots[next].value != MAP_NONE;
+         next = (next + 1) & map->mask) {
         size_t home = map_mix(map->slots[next].key) & map->mask;
 
         if (((next - home) & map->mask) >= ((next - hole) & map->mask)) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A map from 64-bit keys to 32-bit values: open addressing, linear probing, at most half full. It is what the way of a
- * record uses wherever a number must be found by a number. Not thread-safe.
+ * A map from 64-bit keys to 32-bit values: open addressing, linear probing, at most half full. It
+ * is what the way of a record uses wherever a number must be found by a number. Not thread-safe.
  */
 #ifndef KIEKER_RECORD_MAP_H
 #define KIEKER_RECORD_MAP_H
@@ -15,7 +15,7 @@ struct map {
     struct map_slot {
         uint64_t key;
         uint32_t value; /* MAP_NONE: the slot is free */
-    } *slots;
+    } * slots;
     size_t mask; /* slots - 1; 0 while nothing was put */
     size_t count;
 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One record, as every source gives it: its type, and its fields still as they lie in the source's bytes. A record is
- * lent: it and what its accessors point to last until the source is asked for the next one.
+ * One record, as every source gives it: its type, and its fields still as they lie in the source's
+ * bytes. A record is lent: it and what its accessors point to last until the source is asked for
+ * the next one.
  */
 #ifndef KIEKER_RECORD_RECORD_H
 #define KIEKER_RECORD_RECORD_H
@@ -41,7 +42,8 @@ struct record_cursor {
     const struct record *record;
     unsigned field;    /* of `type->fields`, of what the last call gave */
     unsigned element;  /* in an array */
-    uint32_t elements; /* of the array; for a FIELD_STRS that is 0 the cursor gives the array once, with `at` NULL */
+    uint32_t elements; /* of the array; for a FIELD_STRS that is 0 the cursor gives the array once,
+                          with `at` NULL */
     const unsigned char *at; /* the value's bytes */
     unsigned next_field, next_element;
     const unsigned char *next;

@@ -59,7 +59,8 @@ static struct registry_entry *new_entry(struct registry *registry, int32_t id)
         return NULL;
     if (registry->count == 0)
         registry->base = id;
-    else if (registry->sparse.count == 0 && (uint32_t)id - (uint32_t)registry->base != registry->count &&
+    else if (registry->sparse.count == 0 &&
+             (uint32_t)id - (uint32_t)registry->base != registry->count &&
              become_sparse(registry) < 0)
         return NULL;
     if (registry->sparse.count > 0 && map_put(&registry->sparse, (uint32_t)id, registry->count) < 0)

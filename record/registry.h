@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The registry of one stream: the strings that its client has announced, by the id the client gave them. Class names and
- * ordinary strings share the ids. Clients choose ids as they like (Java and C from 0, Python from 1); nothing is assumed of them.
+ * The registry of one stream: the strings that its client has announced, by the id the client gave
+ * them. Class names and ordinary strings share the ids. Clients choose ids as they like (Java and C
+ * from 0, Python from 1); nothing is assumed of them.
  */
 #ifndef KIEKER_RECORD_REGISTRY_H
 #define KIEKER_RECORD_REGISTRY_H
@@ -9,14 +10,14 @@
 #include "record/map.h"
 #include "record/types.h"
 
-#define REGISTRY_ENTRIES_MAX (1u << 20)     /* strings of one stream */
-#define REGISTRY_TEXT_MAX (1u << 20)        /* bytes of one string */
-#define REGISTRY_BYTES_MAX (64u << 20)      /* bytes of all strings of one stream */
+#define REGISTRY_ENTRIES_MAX (1u << 20) /* strings of one stream */
+#define REGISTRY_TEXT_MAX (1u << 20)    /* bytes of one string */
+#define REGISTRY_BYTES_MAX (64u << 20)  /* bytes of all strings of one stream */
 
 struct registry_entry {
     char *text; /* with a NUL after `length` bytes */
     uint32_t length;
-    uint32_t symbol;                /* what the stream's reader made of it; REGISTRY_NO_SYMBOL until it has */
+    uint32_t symbol; /* what the stream's reader made of it; REGISTRY_NO_SYMBOL until it has */
     const struct record_type *type; /* the record type of that name, or NULL */
 };
 
@@ -26,16 +27,17 @@ struct registry {
     struct registry_entry *entries; /* in order of arrival */
     uint32_t count, capacity;
     size_t bytes;
-    struct map sparse; /* id -> position in `entries`, for ids that are not their own position + base */
-    int32_t base;      /* the first entry's id */
+    struct map
+        sparse;   /* id -> position in `entries`, for ids that are not their own position + base */
+    int32_t base; /* the first entry's id */
 };
 
 void registry_init(struct registry *registry);
 void registry_fini(struct registry *registry);
 
 /*
- * Keeps a copy of the text under `id`; an id that is announced again means the new text from then on.
- * 0; -1 when a limit above is reached or memory is short.
+ * Keeps a copy of the text under `id`; an id that is announced again means the new text from then
+ * on. 0; -1 when a limit above is reached or memory is short.
  */
 int registry_put(struct registry *registry, int32_t id, const char *text, size_t length);
 

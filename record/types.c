@@ -5,7 +5,8 @@
 #include <pthread.h>
 #include <string.h>
 
-#define RECORD(id, role, name, fields) static const struct record_field fields_##id[] = {fields{NULL, 0}};
+#define RECORD(id, role, name, fields)                                                             \
+    static const struct record_field fields_##id[] = {fields{NULL, 0}};
 #define FIELD(name, type) {#name, FIELD_##type},
 #include "record/types.def"
 
@@ -28,8 +29,12 @@ static const struct {
 #include "record/types.def"
 };
 
-static const unsigned widths[] = {
-    [FIELD_BOOL] = 1, [FIELD_I32] = 4, [FIELD_I64] = 8, [FIELD_F64] = 8, [FIELD_STR] = 4, [FIELD_STRS] = 4};
+static const unsigned widths[] = {[FIELD_BOOL] = 1,
+    [FIELD_I32] = 4,
+    [FIELD_I64] = 8,
+    [FIELD_F64] = 8,
+    [FIELD_STR] = 4,
+    [FIELD_STRS] = 4};
 
 static void measure(struct record_type *type)
 {

@@ -31,9 +31,9 @@ enum record_role {
     ROLE_TRACE_METADATA, /* announces a trace */
     ROLE_BEFORE,         /* a call begins; fields start as in BeforeOperationEvent */
     ROLE_AFTER,          /* a call ends; fields start as in AfterOperationEvent */
-    ROLE_FAILED,         /* a call ends by an exception; fields start as in AfterOperationFailedEvent */
-    ROLE_TRACE_EVENT,    /* takes an order index of its trace, begins and ends no call */
-    ROLE_EXECUTION       /* OperationExecutionRecord: a whole call, sent when it returns */
+    ROLE_FAILED, /* a call ends by an exception; fields start as in AfterOperationFailedEvent */
+    ROLE_TRACE_EVENT, /* takes an order index of its trace, begins and ends no call */
+    ROLE_EXECUTION    /* OperationExecutionRecord: a whole call, sent when it returns */
 };
 
 struct record_field {
@@ -46,20 +46,31 @@ struct record_type {
     enum record_role role;
     const struct record_field *fields;
     unsigned field_count;
-    unsigned size;                      /* bytes of the fields; of an array its count alone */
-    int arrays;                         /* whether there are arrays, which make a record longer than `size` */
-    uint16_t offset[RECORD_FIELDS_MAX]; /* where a field begins; right up to and with the first array */
+    unsigned size; /* bytes of the fields; of an array its count alone */
+    int arrays;    /* whether there are arrays, which make a record longer than `size` */
+    uint16_t
+        offset[RECORD_FIELDS_MAX]; /* where a field begins; right up to and with the first array */
 };
 
 /* Positions of fields that the assembling reads, in the types of the role that has them. */
 enum { EVENT_TIMESTAMP, EVENT_TRACE, EVENT_ORDER, EVENT_OPERATION, EVENT_CLASS, EVENT_CAUSE };
 enum { META_TRACE, META_THREAD, META_SESSION, META_HOST, META_PARENT_TRACE, META_PARENT_ORDER };
-enum { EXEC_OPERATION, EXEC_SESSION, EXEC_TRACE, EXEC_TIN, EXEC_TOUT, EXEC_HOST, EXEC_EOI, EXEC_ESS };
+enum {
+    EXEC_OPERATION,
+    EXEC_SESSION,
+    EXEC_TRACE,
+    EXEC_TIN,
+    EXEC_TOUT,
+    EXEC_HOST,
+    EXEC_EOI,
+    EXEC_ESS
+};
 
 /* The type of that id; never NULL. Any thread. */
 const struct record_type *record_type(enum record_id id);
 
-/* The type with that class name (of `length` bytes), also by a name that an older Kieker gave it; NULL if there is none. Any thread. */
+/* The type with that class name (of `length` bytes), also by a name that an older Kieker gave it;
+ * NULL if there is none. Any thread. */
 const struct record_type *record_type_find(const char *name, size_t length);
 
 /* The id of a type that record_type() or record_type_find() gave. */

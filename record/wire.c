@@ -71,7 +71,8 @@ static int well_formed(const unsigned char *at, unsigned length)
 
 enum { NOT_UTF8 = -1, UTF8_GOES_ON = -2 };
 
-/* How many bytes at `at` hold exactly `units` UTF-16 units; NOT_UTF8 if none do, UTF8_GOES_ON if `end` came first. */
+/* How many bytes at `at` hold exactly `units` UTF-16 units; NOT_UTF8 if none do, UTF8_GOES_ON if
+ * `end` came first. */
 static int64_t bytes_of_units(const unsigned char *at, const unsigned char *end, size_t units)
 {
     const unsigned char *start = at;
@@ -129,7 +130,8 @@ static int plausible(const struct wire *wire, const unsigned char *at, const uns
     return first == -1 || (class && class->type);
 }
 
-/* Decides between `declared` bytes and `other` bytes by what follows either; sets *length. 1, or 0 for "more bytes needed". */
+/* Decides between `declared` bytes and `other` bytes by what follows either; sets *length. 1, or 0
+ * for "more bytes needed". */
 static int decide(struct wire *wire, const unsigned char *text, const unsigned char *end, int last,
     size_t declared, size_t other, size_t *length)
 {
@@ -148,8 +150,8 @@ static int decide(struct wire *wire, const unsigned char *text, const unsigned c
 }
 
 /* Finds the true length in bytes of the text of an entry. 1, or 0 for "more bytes needed". */
-static int text_length(struct wire *wire, const unsigned char *text, const unsigned char *end, int last,
-    size_t declared, size_t *length)
+static int text_length(struct wire *wire, const unsigned char *text, const unsigned char *end,
+    int last, size_t declared, size_t *length)
 {
     size_t there = (size_t)(end - text);
     int64_t other;
@@ -171,14 +173,16 @@ static int text_length(struct wire *wire, const unsigned char *text, const unsig
     return decide(wire, text, end, last, declared, (size_t)other, length);
 }
 
-static enum wire_item cut(struct wire *wire, size_t rest, int last)
+__attribute__((noinline)) static enum wire_item cut(struct wire *wire, size_t rest, int last)
 {
     if (!last)
         return WIRE_NEED_MORE;
     return fail(wire, WIRE_CUT, "the stream ends inside an item: %zu bytes of it came", rest);
 }
 
-static enum wire_item next_entry(struct wire *wire, const unsigned char **at, const unsigned char *end, int last)
+/* Apart from wire_next, which records pass through by the million: entries are few. */
+__attribute__((noinline)) static enum wire_item next_entry(
+    struct wire *wire, const unsigned char **at, const unsigned char *end, int last)
 {
     const unsigned char *item = *at;
     size_t rest = (size_t)(end - item), length;
@@ -189,13 +193,15 @@ static enum wire_item next_entry(struct wire *wire, const unsigned char **at, co
     wire->entry_id = (int32_t)bytes_get32(item + 4);
     wire->entry_declared = declared = (int32_t)bytes_get32(item + 8);
     if (declared < 0 || (uint32_t)declared > REGISTRY_TEXT_MAX)
-        return fail(wire, WIRE_BAD_LENGTH, "registry entry %" PRId32 " claims a length of %" PRId32 " (0 to %u can be)",
+        return fail(wire, WIRE_BAD_LENGTH,
+            "registry entry %" PRId32 " claims a length of %" PRId32 " (0 to %u can be)",
             wire->entry_id, declared, REGISTRY_TEXT_MAX);
     if (!text_length(wire, item + HEAD, end, last, (size_t)declared, &length))
         return cut(wire, rest, last);
     if (registry_put(&wire->registry, wire->entry_id, (const char *)item + HEAD, length) < 0)
         return fail(wire, WIRE_TOO_MANY_NAMES,
-            "registry entry %" PRId32 " cannot be kept: a stream may have %u names, %u bytes in all",
+            "registry entry %" PRId32
+            " cannot be kept: a stream may have %u names, %u bytes in all",
             wire->entry_id, REGISTRY_ENTRIES_MAX, REGISTRY_BYTES_MAX);
     wire->entry = registry_get(&wire->registry, wire->entry_id);
     *at = item + HEAD + length;
@@ -204,8 +210,10 @@ static enum wire_item next_entry(struct wire *wire, const unsigned char **at, co
     return WIRE_ENTRY;
 }
 
-/* The size of fields with arrays: -1 when an array is impossible, else what is known so far (more than `there`: wait). */
-static int64_t size_with_arrays(const struct record_type *type, const unsigned char *fields, size_t there)
+/* The size of fields with arrays: -1 when an array is impossible, else what is known so far (more
+ * than `there`: wait). */
+static int64_t size_with_arrays(
+    const struct record_type *type, const unsigned char *fields, size_t there)
 {
     size_t size = 0;
 
@@ -234,19 +242,40 @@ static int64_t size_with_arrays(const struct record_type *type, const unsigned c
     return (int64_t)size;
 }
 
-static enum wire_item unknown_class(struct wire *wire, int32_t id, const struct registry_entry *entry)
+__attribute__((noinline)) static enum wire_item unknown_class(
+    struct wire *wire, int32_t id, const struct registry_entry *entry)
 {
     if (entry == NULL)
-        return fail(wire, WIRE_UNKNOWN_CLASS_ID, "a record names class id %" PRId32 ", which was never announced", id);
-    return fail(wire, WIRE_UNKNOWN_CLASS, "unknown record type (%" PRId32 ") %.100s", id, entry->text);
+        return fail(wire, WIRE_UNKNOWN_CLASS_ID,
+            "a record names class id %" PRId32 ", which was never announced", id);
+    return fail(
+        wire, WIRE_UNKNOWN_CLASS, "unknown record type (%" PRId32 ") %.100s", id, entry->text);
 }
 
-enum wire_item wire_next(struct wire *wire, const unsigned char **at, const unsigned char *end, int last)
+/* A record whose type has arrays: sets *size to the bytes of its fields. WIRE_RECORD if all of them
+ * are there. */
+__attribute__((noinline)) static enum wire_item measure(struct wire *wire,
+    const struct record_type *type, const unsigned char *fields, size_t there, int last,
+    size_t *size)
+{
+    int64_t needed = size_with_arrays(type, fields, there);
+
+    if (needed < 0)
+        return fail(wire, WIRE_BAD_ITEM, "a %s has an array of more than %d elements", type->name,
+            WIRE_ARRAY_MAX);
+    if (there < (size_t)needed)
+        return cut(wire, HEAD + there, last);
+    *size = (size_t)needed;
+    return WIRE_RECORD;
+}
+
+enum wire_item wire_next(
+    struct wire *wire, const unsigned char **at, const unsigned char *end, int last)
 {
     const unsigned char *item = *at;
-    size_t rest = (size_t)(end - item);
+    size_t rest = (size_t)(end - item), size;
     const struct registry_entry *class;
-    int64_t size;
+    const struct record_type *type;
     int32_t id;
 
     if (wire->fault != WIRE_FINE)
@@ -259,22 +288,22 @@ enum wire_item wire_next(struct wire *wire, const unsigned char **at, const unsi
     class = registry_get(&wire->registry, id);
     if (class == NULL || class->type == NULL)
         return unknown_class(wire, id, class);
-    if (rest < HEAD + class->type->size)
+    type = class->type;
+    size = type->size;
+    if (rest < HEAD + size)
         return cut(wire, rest, last);
-    size = class->type->size;
-    if (class->type->arrays) {
-        size = size_with_arrays(class->type, item + HEAD, rest - HEAD);
-        if (size < 0)
-            return fail(wire, WIRE_BAD_ITEM, "a %s has an array of more than %d elements", class->type->name, WIRE_ARRAY_MAX);
-        if (rest < HEAD + (size_t)size)
-            return cut(wire, rest, last);
+    if (type->arrays) {
+        enum wire_item whole = measure(wire, type, item + HEAD, rest - HEAD, last, &size);
+
+        if (whole != WIRE_RECORD)
+            return whole;
     }
-    wire->record.type = class->type;
+    wire->record.type = type;
     wire->record.logged = (int64_t)bytes_get64(item + 4);
     wire->record.fields = item + HEAD;
     wire->record.size = (uint32_t)size;
     *at = item + HEAD + size;
-    wire->position += HEAD + (uint64_t)size;
+    wire->position += HEAD + size;
     wire->records++;
     return WIRE_RECORD;
 }

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-const char *const captures[] = {"c-basic", "c-gcc-instrument", "java-single-ascii-flush", "java-single-ascii-noflush",
-    "java-single-unicode-flush", "python-single", NULL};
+const char *const captures[] = {"c-basic", "c-gcc-instrument", "java-single-ascii-flush",
+    "java-single-ascii-noflush", "java-single-unicode-flush", "python-single", NULL};
 
 char *capture_read(const char *name, const char *suffix, size_t *size)
 {

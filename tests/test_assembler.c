@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Records in, traces out: the captures' known facts, made-up streams of every kind against a plain oracle, and bounds. */
+/* Records in, traces out: the captures' known facts, made-up streams of every kind against a plain
+ * oracle, and bounds. */
 #include "analysis/assembler.h"
 #include "analysis/walk.h"
 #include "record/wire.h"
@@ -62,10 +63,12 @@ static void bench_feed(struct bench *bench, const unsigned char *bytes, size_t s
 
     while ((item = wire_next(&bench->wire, &at, bytes + size, 0)) > 0) {
         if (item == WIRE_ENTRY) {
-            ck_assert_int_eq(assembler_entry(bench->assembler, bench->stream, bench->wire.entry), 0);
+            ck_assert_int_eq(
+                assembler_entry(bench->assembler, bench->stream, bench->wire.entry), 0);
             continue;
         }
-        ck_assert_int_eq(assembler_feed(bench->assembler, bench->stream, &bench->wire.record, 1), 0);
+        ck_assert_int_eq(
+            assembler_feed(bench->assembler, bench->stream, &bench->wire.record, 1), 0);
         if (every && bench->wire.records % every == 0)
             bench_cut(bench);
     }
@@ -92,7 +95,8 @@ static void bench_close(struct bench *bench)
     assembler_free(bench->assembler);
 }
 
-static struct chunk_view view_of(const struct batch *batch, const uint64_t *offset, const uint32_t *size, uint64_t events, int64_t base)
+static struct chunk_view view_of(const struct batch *batch, const uint64_t *offset,
+    const uint32_t *size, uint64_t events, int64_t base)
 {
     struct chunk_view view = {.events = events, .base = base};
 
@@ -104,7 +108,8 @@ static struct chunk_view view_of(const struct batch *batch, const uint64_t *offs
 }
 
 /* Walks a finished trace through all its chunks, in whichever batches they are. */
-static void bench_walk(struct bench *bench, const struct batch *of, const struct batch_trace *finished, const struct walker *walker)
+static void bench_walk(struct bench *bench, const struct batch *of,
+    const struct batch_trace *finished, const struct walker *walker)
 {
     struct walk *walk = walk_new(&finished->trace, walker);
     uint32_t chunks = 0;
@@ -114,7 +119,8 @@ static void bench_walk(struct bench *bench, const struct batch *of, const struct
 
         for (size_t j = 0; j < batch->chunks.count; j++) {
             const struct batch_chunk *chunk = &batch->chunks.items[j];
-            struct chunk_view view = view_of(batch, chunk->offset, chunk->size, chunk->events, chunk->base);
+            struct chunk_view view =
+                view_of(batch, chunk->offset, chunk->size, chunk->events, chunk->base);
 
             if (chunk->trace != finished->trace.id)
                 continue;
@@ -124,8 +130,8 @@ static void bench_walk(struct bench *bench, const struct batch *of, const struct
     }
     ck_assert_uint_eq(chunks, finished->trace.chunks);
     if (chunks == 0) {
-        struct chunk_view view =
-            view_of(of, finished->offset, finished->size, finished->trace.events, finished->trace.start);
+        struct chunk_view view = view_of(
+            of, finished->offset, finished->size, finished->trace.events, finished->trace.start);
 
         ck_assert_msg(walk_feed(walk, &view) == 0, "%s", walk_error(walk));
     }
@@ -168,7 +174,8 @@ static void bench_totals(struct bench *bench, struct totals *totals)
     }
 }
 
-/* What is known of the captures (the specification's test data, section 6); depth counts the root as 1. */
+/* What is known of the captures (the specification's test data, section 6); depth counts the root
+ * as 1. */
 static const struct {
     const char *name;
     unsigned complete, incomplete, damaged;
@@ -211,7 +218,17 @@ END_TEST
 static unsigned char *out, *out_end, *at;
 static int32_t next_id;
 
-enum { CLASS_META, CLASS_BEFORE, CLASS_AFTER, CLASS_FAILED, CLASS_EXECUTION, SESSION, HOST, CAUSE, OPERATIONS };
+enum {
+    CLASS_META,
+    CLASS_BEFORE,
+    CLASS_AFTER,
+    CLASS_FAILED,
+    CLASS_EXECUTION,
+    SESSION,
+    HOST,
+    CAUSE,
+    OPERATIONS
+};
 #define OPERATION_COUNT 12
 
 static void put_text(const char *text)
@@ -221,8 +238,8 @@ static void put_text(const char *text)
 
 static void put_begin(size_t room)
 {
-    static const enum record_id types[] = {RECORD_TRACE_METADATA, RECORD_BEFORE_OPERATION, RECORD_AFTER_OPERATION,
-        RECORD_AFTER_OPERATION_FAILED, RECORD_OPERATION_EXECUTION};
+    static const enum record_id types[] = {RECORD_TRACE_METADATA, RECORD_BEFORE_OPERATION,
+        RECORD_AFTER_OPERATION, RECORD_AFTER_OPERATION_FAILED, RECORD_OPERATION_EXECUTION};
     char text[64];
 
     free(out);
@@ -288,7 +305,8 @@ static void make_trace(unsigned *seed, int calls)
     made_count = 0;
     while (made_count < calls || depth > 0) {
         now += rand_r(seed) % 5000;
-        if (made_count < calls && (depth == 0 || rand_r(seed) % 5 > 1) && (depth > 0 || made_count == 0)) {
+        if (made_count < calls && (depth == 0 || rand_r(seed) % 5 > 1) &&
+            (depth > 0 || made_count == 0)) {
             made[made_count] = (struct made){.operation = rand_r(seed) % OPERATION_COUNT,
                 .depth = depth,
                 .parent = depth ? stack[depth - 1] : -1,
@@ -318,7 +336,8 @@ static void put_made(int64_t trace)
         } else {
             const struct made *call = &made[stack[--depth]];
 
-            put_event(call->failed ? CLASS_FAILED : CLASS_AFTER, trace, call->end, order++, call->operation);
+            put_event(call->failed ? CLASS_FAILED : CLASS_AFTER, trace, call->end, order++,
+                call->operation);
         }
     }
 }
@@ -339,7 +358,8 @@ static void check_call(void *context, struct call *call)
     ck_assert_int_lt((int)call->position, made_count);
     snprintf(name, sizeof(name), "op%d", expected->operation);
     ck_assert_str_eq(check->bench->names.items[operation->name], name);
-    ck_assert_int_eq((int64_t)call->parent, expected->parent < 0 ? (int64_t)CALL_NO_PARENT : expected->parent);
+    ck_assert_int_eq(
+        (int64_t)call->parent, expected->parent < 0 ? (int64_t)CALL_NO_PARENT : expected->parent);
     ck_assert_int_eq(call->depth, expected->depth);
     ck_assert_int_eq(call->start, expected->start);
     ck_assert_int_eq(call->duration, expected->end - expected->start);
@@ -347,7 +367,8 @@ static void check_call(void *context, struct call *call)
     ck_assert_str_eq(check->bench->names.items[call->host], "host");
     if (!check->executions) {
         ck_assert_int_eq(call->failed, expected->failed);
-        ck_assert_str_eq(check->bench->names.items[call->cause], expected->failed ? "ValueError: no" : "");
+        ck_assert_str_eq(
+            check->bench->names.items[call->cause], expected->failed ? "ValueError: no" : "");
     }
     check->seen++;
 }
@@ -362,7 +383,8 @@ static void check_made(struct bench *bench, int executions)
 
     for (size_t i = 0; i < bench->batches.count; i++)
         for (size_t j = 0; j < bench->batches.items[i]->finished.count; j++)
-            bench_walk(bench, bench->batches.items[i], &bench->batches.items[i]->finished.items[j], &walker);
+            bench_walk(bench, bench->batches.items[i], &bench->batches.items[i]->finished.items[j],
+                &walker);
     ck_assert_int_eq(check.seen, made_count);
     for (int i = 0; i < made_count; i++) {
         total += made[i].end - made[i].start;
@@ -407,7 +429,8 @@ static int by_end(const void *a, const void *b)
 
     if (x->end != y->end)
         return x->end < y->end ? -1 : 1;
-    return *(const int *)b - *(const int *)a; /* of those that end together the callee, begun later, is first */
+    return *(const int *)b -
+           *(const int *)a; /* of those that end together the callee, begun later, is first */
 }
 
 /* Operation executions come when calls return, or, across hosts, in any order. */
@@ -429,7 +452,8 @@ START_TEST(test_random_executions)
     }
     put_begin(1 << 20);
     for (int i = 0; i < made_count; i++)
-        put_execution(5, made[order[i]].start, made[order[i]].end, order[i], made[order[i]].depth, made[order[i]].operation);
+        put_execution(5, made[order[i]].start, made[order[i]].end, order[i], made[order[i]].depth,
+            made[order[i]].operation);
     bench_open(&bench);
     bench_feed(&bench, out, (size_t)(at - out), 1 + (unsigned)rand_r(&seed) % 3000);
     bench_end(&bench);
@@ -438,7 +462,8 @@ START_TEST(test_random_executions)
 }
 END_TEST
 
-/* Events of the one trace 1, "B0 A0 F2": Before of operation 0, After of 0, Failed of 2; "+" leaves an order index out. */
+/* Events of the one trace 1, "B0 A0 F2": Before of operation 0, After of 0, Failed of 2; "+" leaves
+ * an order index out. */
 static const struct {
     const char *events;
     int metadata;
@@ -515,7 +540,8 @@ END_TEST
 /* Traces of equal shape are one class, whatever their times; others are not. */
 START_TEST(test_classes)
 {
-    static const char *const shapes[] = {"B0 B1 A1 A0", "B0 B1 A1 A0", "B0 A0", "B0 B1 A1 B1 A1 A0", "B0 B2 A2 A0"};
+    static const char *const shapes[] = {
+        "B0 B1 A1 A0", "B0 B1 A1 A0", "B0 A0", "B0 B1 A1 B1 A1 A0", "B0 B2 A2 A0"};
     uint32_t classes[5];
     struct bench bench;
 
@@ -540,7 +566,8 @@ START_TEST(test_classes)
 }
 END_TEST
 
-/* Any events at all, of a few traces: nothing crashes, and each call that began is in just one trace. */
+/* Any events at all, of a few traces: nothing crashes, and each call that began is in just one
+ * trace. */
 START_TEST(test_any_sequence)
 {
     unsigned seed = seed_of(_i);
@@ -557,7 +584,8 @@ START_TEST(test_any_sequence)
         if (kind == 0)
             put_metadata(trace);
         else if (kind == 1) {
-            put_execution(trace, 100, rand_r(&seed) % 200, rand_r(&seed) % 9 - 1, rand_r(&seed) % 5 - 1, 3);
+            put_execution(
+                trace, 100, rand_r(&seed) % 200, rand_r(&seed) % 9 - 1, rand_r(&seed) % 5 - 1, 3);
             executions++;
         } else {
             int class = kind < 9 ? CLASS_BEFORE : kind < 14 ? CLASS_AFTER : CLASS_FAILED;
@@ -573,7 +601,8 @@ START_TEST(test_any_sequence)
     ck_assert_uint_eq(totals.calls, begun + executions);
     for (size_t i = 0; i < bench.batches.count; i++)
         for (size_t j = 0; j < bench.batches.items[i]->finished.count; j++)
-            bench_walk(&bench, bench.batches.items[i], &bench.batches.items[i]->finished.items[j], &walker);
+            bench_walk(&bench, bench.batches.items[i], &bench.batches.items[i]->finished.items[j],
+                &walker);
     bench_close(&bench);
 }
 END_TEST
@@ -650,7 +679,8 @@ START_TEST(test_agent_says_who_it_is)
     ck_assert_uint_eq(dropped, 9);
     ck_assert_uint_eq(bench.batches.items[0]->runs.count, 2);
     ck_assert_str_eq(bench.names.items[bench.batches.items[0]->runs.items[1].name], "a b");
-    ck_assert_uint_eq(bench.batches.items[0]->finished.items[0].trace.run, bench.batches.items[0]->runs.items[1].id);
+    ck_assert_uint_eq(bench.batches.items[0]->finished.items[0].trace.run,
+        bench.batches.items[0]->runs.items[1].id);
     bench_close(&bench);
 }
 END_TEST

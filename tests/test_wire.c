@@ -7,7 +7,8 @@
 #include <stdlib.h>
 
 /* The JSON that a record's field must be decoded to. */
-static json_t *value_of(const struct record *record, enum record_field_type type, const unsigned char *at)
+static json_t *value_of(
+    const struct record *record, enum record_field_type type, const unsigned char *at)
 {
     const struct registry_entry *entry;
     double number;
@@ -53,20 +54,26 @@ static json_t *fields_of(const struct record *record)
     return fields;
 }
 
-static void check_item(const struct wire *wire, enum wire_item item, json_t *expected, uint64_t begin)
+static void check_item(
+    const struct wire *wire, enum wire_item item, json_t *expected, uint64_t begin)
 {
     ck_assert_uint_eq(begin, (uint64_t)json_integer_value(json_object_get(expected, "off")));
-    ck_assert_uint_eq(wire->position - begin, (uint64_t)json_integer_value(json_object_get(expected, "len")));
+    ck_assert_uint_eq(
+        wire->position - begin, (uint64_t)json_integer_value(json_object_get(expected, "len")));
     if (item == WIRE_ENTRY) {
         ck_assert_int_eq(wire->entry_id, json_integer_value(json_object_get(expected, "registry")));
-        ck_assert_int_eq(wire->entry_declared, json_integer_value(json_object_get(expected, "declared")));
-        ck_assert_int_eq(wire->entry->length, json_integer_value(json_object_get(expected, "bytes")));
+        ck_assert_int_eq(
+            wire->entry_declared, json_integer_value(json_object_get(expected, "declared")));
+        ck_assert_int_eq(
+            wire->entry->length, json_integer_value(json_object_get(expected, "bytes")));
         ck_assert_str_eq(wire->entry->text, json_string_value(json_object_get(expected, "text")));
     } else {
         json_t *fields = fields_of(&wire->record);
 
-        ck_assert_str_eq(wire->record.type->name, json_string_value(json_object_get(expected, "cls")));
-        ck_assert_int_eq(wire->record.logged, json_integer_value(json_object_get(expected, "loggingTimestamp")));
+        ck_assert_str_eq(
+            wire->record.type->name, json_string_value(json_object_get(expected, "cls")));
+        ck_assert_int_eq(
+            wire->record.logged, json_integer_value(json_object_get(expected, "loggingTimestamp")));
         ck_assert_msg(json_equal(fields, json_object_get(expected, "fields")), "%s",
             json_dumps(fields, JSON_COMPACT));
         json_decref(fields);
@@ -103,7 +110,8 @@ static void capture_close(struct capture *capture)
     free(capture->bytes);
 }
 
-/* Reads a capture of which first `cut` bytes arrive, then the rest; every item must be as decoded beforehand. */
+/* Reads a capture of which first `cut` bytes arrive, then the rest; every item must be as decoded
+ * beforehand. */
 static void check_capture(const struct capture *capture, size_t cut)
 {
     const unsigned char *at = capture->bytes;
@@ -141,7 +149,8 @@ START_TEST(test_captures)
 }
 END_TEST
 
-/* Byte by byte: nothing may be read beyond what has arrived (the sanitizers watch a copy of just that size). */
+/* Byte by byte: nothing may be read beyond what has arrived (the sanitizers watch a copy of just
+ * that size). */
 START_TEST(test_captures_byte_by_byte)
 {
     size_t size, used = 0, items = 0;
@@ -347,7 +356,8 @@ START_TEST(test_types_are_found)
         ck_assert_int_eq(record_type_id(type), i);
         ck_assert_ptr_null(record_type_find(type->name, strlen(type->name) - 1));
     }
-    ck_assert_ptr_eq(record_type_find(older, strlen(older)), record_type(RECORD_OPERATION_EXECUTION));
+    ck_assert_ptr_eq(
+        record_type_find(older, strlen(older)), record_type(RECORD_OPERATION_EXECUTION));
     ck_assert_uint_eq(record_type(RECORD_OPERATION_EXECUTION)->size, 44);
     ck_assert_uint_eq(record_type(RECORD_NETWORK_UTILIZATION)->size, 128);
 }
