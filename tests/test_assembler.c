@@ -685,6 +685,28 @@ START_TEST(test_agent_says_who_it_is)
 }
 END_TEST
 
+/* An id that is announced again means the new text from then on. */
+START_TEST(test_redefined_names)
+{
+    struct bench bench;
+
+    put_begin(1 << 16);
+    put_metadata(1);
+    put_broken("B0 A0");
+    at = wire_put_entry(at, OPERATIONS, "other", 5);
+    put_metadata(1);
+    put_broken("B0 A0");
+    bench_open(&bench);
+    bench_feed(&bench, out, (size_t)(at - out), 0);
+    bench_end(&bench);
+    ck_assert_uint_eq(bench.batches.items[0]->finished.count, 2);
+    ck_assert_uint_eq(bench.batches.items[0]->operations.count, 2);
+    ck_assert_str_eq(bench.names.items[bench.operations.items[2].name], "other");
+    ck_assert_uint_eq(bench.batches.items[0]->classes.count, 2);
+    bench_close(&bench);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("assembler");
@@ -701,6 +723,7 @@ int main(void)
     tcase_add_test(tests, test_too_many_open_traces);
     tcase_add_test(tests, test_deep_recursion);
     tcase_add_test(tests, test_agent_says_who_it_is);
+    tcase_add_test(tests, test_redefined_names);
     tcase_set_timeout(tests, 120);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_NORMAL);
