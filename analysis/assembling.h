@@ -50,6 +50,7 @@ struct stream {
     struct assembler *assembler;
     struct batch_stream row;
     int changed;
+    uint32_t redefined;      /* the registry's count when `resolved` was begun */
     struct open_trace *last; /* the trace of the record before */
     struct open_trace *traces;
     struct map ids;                 /* trace id -> slot, of traces of events */

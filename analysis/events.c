@@ -161,7 +161,8 @@ static int64_t frames_above(
 
     if (count == 0)
         return -1;
-    if (trace->frames.items[count - 1].signature_id == signature_id &&
+    if (record->registry->redefined == 0 &&
+        trace->frames.items[count - 1].signature_id == signature_id &&
         trace->frames.items[count - 1].class_id == class_id)
         return 0;
     if (resolve(stream, record, EVENT_OPERATION, EVENT_CLASS, trace->row.host, &ended) < 0)

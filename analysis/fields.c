@@ -108,6 +108,16 @@ int fields_code(
     return 0;
 }
 
+/* Ids have got new texts: all that was made of the old ones is asked anew. */
+static void forget(struct stream *stream, struct registry *registry)
+{
+    for (uint32_t i = 0; i < registry->count; i++)
+        registry->entries[i].symbol = REGISTRY_NO_SYMBOL;
+    stream->resolved.count = 0;
+    map_fini(&stream->pairs);
+    stream->redefined = registry->redefined;
+}
+
 /* Where the stream keeps what (signature, class) mean: at the signature's entry, else in the map of
  * pairs. */
 static struct resolved *find_resolved(struct stream *stream, const struct registry_entry *entry,
@@ -158,17 +168,20 @@ static uint32_t operation_of(
 
 /*
  * The operation that the two string fields of a record name (`class` = `signature`: there is but
- * the one), on `host`. The registry's entries remember the answer; a new text for an id is a new
- * entry and asked anew.
+ * the one), on `host`. The registry's entries remember the answer.
  */
 int resolve(struct stream *stream, const struct record *record, unsigned signature, unsigned class,
     uint32_t host, struct resolved *resolved)
 {
     int32_t signature_id = record_i32(record, signature), class_id = record_i32(record, class);
-    struct registry_entry *entry = registry_get(record->registry, signature_id);
     struct model *model = &stream->assembler->model;
-    struct resolved *known = entry ? find_resolved(stream, entry, signature_id, class_id) : NULL;
+    struct registry_entry *entry;
+    struct resolved *known;
 
+    if (record->registry->redefined != stream->redefined)
+        forget(stream, record->registry);
+    entry = registry_get(record->registry, signature_id);
+    known = entry ? find_resolved(stream, entry, signature_id, class_id) : NULL;
     if (known && known->host == host) {
         *resolved = *known;
         return 0;

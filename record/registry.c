@@ -79,6 +79,7 @@ int registry_put(struct registry *registry, int32_t id, const char *text, size_t
     copy = malloc(length + 1);
     if (copy == NULL)
         return -1;
+    registry->redefined += entry != NULL;
     if (entry == NULL && (entry = new_entry(registry, id)) == NULL) {
         free(copy);
         return -1;

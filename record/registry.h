@@ -30,6 +30,7 @@ struct registry {
     struct map
         sparse;   /* id -> position in `entries`, for ids that are not their own position + base */
     int32_t base; /* the first entry's id */
+    uint32_t redefined; /* how often an id has got a new text */
 };
 
 void registry_init(struct registry *registry);
