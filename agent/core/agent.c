@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/core/agent.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/core/clock.h"
+#include "agent/core/rings.h"
+#include "agent/core/say.h"
+#include "agent/core/sender.h"
+
+#define HELLO_MAX 4000u
+#define HOST_MAX 256u
+
+static struct agent {
+    int started;
+    struct operations operations;
+    struct texts causes;
+    uint32_t cause_other, cause_unfinished;
+    struct sender *sender;
+    char *writer, *language, *run, *program;
+    char hello[HELLO_MAX], host[HOST_MAX];
+    int quiet;
+} agent;
+
+static pthread_once_t tables_once = PTHREAD_ONCE_INIT;
+
+static void make_tables(void)
+{
+    operations_init(&agent.operations);
+    texts_init(&agent.causes, AGENT_CAUSES_MAX);
+    agent.cause_other = texts_add(&agent.causes, AGENT_CAUSE_OTHER, strlen(AGENT_CAUSE_OTHER));
+    agent.cause_unfinished =
+        texts_add(&agent.causes, AGENT_CAUSE_UNFINISHED, strlen(AGENT_CAUSE_UNFINISHED));
+}
+
+uint32_t agent_operation(
+    const char *name, size_t name_size, const char *component, size_t component_size)
+{
+    pthread_once(&tables_once, make_tables);
+    return operations_add(&agent.operations, name, name_size, component, component_size);
+}
+
+void agent_operation_names(
+    uint32_t operation, const struct text **name, const struct text **component)
+{
+    const struct operation *found = operations_get(&agent.operations, operation);
+
+    *name = texts_get(&agent.operations.texts, found->name);
+    *component = texts_get(&agent.operations.texts, found->component);
+}
+
+uint32_t agent_cause(const char *text, size_t size)
+{
+    uint32_t cause;
+
+    pthread_once(&tables_once, make_tables);
+    if (size > AGENT_CAUSE_MAX) {
+        size = AGENT_CAUSE_MAX;
+        while (size > 0 && ((unsigned char)text[size] & 0xC0) == 0x80)
+            size--;
+    }
+    cause = texts_add(&agent.causes, text, size);
+    return cause == TEXTS_NONE ? agent.cause_other : cause;
+}
+
+/* Appends " key=value" with the value percent-encoded; nothing for an empty value or when it does
+ * not fit. */
+static size_t add_pair(char *to, size_t used, const char *key, const char *value)
+{
+    static const char plain[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
+
+    if (value[0] == '\0' || used + strlen(key) + 3 * strlen(value) + 3 > HELLO_MAX)
+        return used;
+    used += (size_t)sprintf(to + used, " %s=", key);
+    for (; *value != '\0'; value++) {
+        if (strchr(plain, *value) != NULL)
+            to[used++] = *value;
+        else
+            used += (size_t)sprintf(to + used, "%%%02X", (unsigned char)*value);
+    }
+    to[used] = '\0';
+    return used;
+}
+
+static void make_hello(void)
+{
+    char pid[24];
+    size_t used = (size_t)sprintf(agent.hello, "kieker:agent version=1");
+
+    snprintf(pid, sizeof(pid), "%ld", (long)getpid());
+    used = add_pair(agent.hello, used, "language", agent.language);
+    used = add_pair(agent.hello, used, "pid", pid);
+    used = add_pair(agent.hello, used, "run", agent.run);
+    add_pair(agent.hello, used, "program", agent.program);
+}
+
+static struct sender *new_sender(char *error, size_t error_size)
+{
+    struct sender_options options = {
+        .writer = agent.writer,
+        .hello = agent.hello,
+        .source = {&agent.operations, &agent.causes, agent.host},
+        .unfinished = agent.cause_unfinished,
+        .quiet = agent.quiet,
+    };
+
+    make_hello();
+    if (gethostname(agent.host, sizeof(agent.host) - 1) != 0 || agent.host[0] == '\0')
+        strcpy(agent.host, "localhost");
+    return sender_new(&options, error, error_size);
+}
+
+static void before_fork(void)
+{
+    pthread_mutex_lock(&rings.lock);
+    operations_lock(&agent.operations);
+    pthread_mutex_lock(&agent.causes.lock);
+    if (agent.sender != NULL)
+        sender_lock(agent.sender);
+}
+
+static void after_fork_in_parent(void)
+{
+    if (agent.sender != NULL)
+        sender_unlock(agent.sender);
+    pthread_mutex_unlock(&agent.causes.lock);
+    operations_unlock(&agent.operations);
+    pthread_mutex_unlock(&rings.lock);
+}
+
+/*
+ * The child has no sender thread. Its first probe gives it one, with a stream of its own; most
+ * children run another program at once and never need it. The parent's sender may have been
+ * anywhere in its work: its state is left alone.
+ */
+static void after_fork_in_child(void)
+{
+    if (agent.sender != NULL) {
+        agent.quiet = sender_has_complained(agent.sender);
+        sender_disown(agent.sender);
+        agent.sender = NULL;
+    }
+    pthread_mutex_unlock(&agent.causes.lock);
+    operations_unlock(&agent.operations);
+    rings_after_fork();
+    if (atomic_load(&rings.state) == RINGS_RUNNING)
+        atomic_store(&rings.state, RINGS_FORKED);
+}
+
+/* Gives the process a sender. With rings.lock held, or before there is any probe. */
+static int start_sender(char *error, size_t error_size)
+{
+    agent.sender = new_sender(error, error_size);
+    if (agent.sender == NULL)
+        return -1;
+    rings.started = clock_steady();
+    if (sender_start(agent.sender) != 0) {
+        snprintf(error, error_size, "no thread can be started");
+        sender_free(agent.sender);
+        agent.sender = NULL;
+        return -1;
+    }
+    atomic_store(&rings.state, RINGS_RUNNING);
+    return 0;
+}
+
+static void on_first_probe(void)
+{
+    char error[SAY_MAX / 2];
+
+    if (start_sender(error, sizeof(error)) == 0)
+        return;
+    atomic_store(&rings.state, RINGS_OFF);
+    say("the forked process %ld is not recorded: %s", (long)getpid(), error);
+}
+
+static int copy_options(const struct agent_options *options)
+{
+    agent.writer = strdup(options->writer);
+    agent.language = strdup(options->language);
+    agent.run = strdup(options->run);
+    agent.program = strdup(options->program);
+    rings.when_full = options->when_full;
+    rings.on_wait = options->on_wait;
+    rings.on_waited = options->on_waited;
+    rings.on_first_probe = on_first_probe;
+    return agent.writer && agent.language && agent.run && agent.program ? 0 : -1;
+}
+
+int agent_start(const struct agent_options *options, char *error, size_t error_size)
+{
+    pthread_once(&tables_once, make_tables);
+    if (agent.started) {
+        snprintf(error, error_size, "the agent has been started before");
+        return -1;
+    }
+    if (copy_options(options) != 0 || rings_init() != 0) {
+        snprintf(error, error_size, "out of memory");
+        return -1;
+    }
+    if (start_sender(error, error_size) != 0)
+        return -1;
+    agent.started = 1;
+    pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+    return 0;
+}
+
+int agent_is_running(void)
+{
+    return atomic_load(&rings.state) != RINGS_OFF;
+}
+
+static void report(void)
+{
+    struct agent_stats stats;
+    uint64_t lost;
+
+    agent_stats(&stats);
+    lost = stats.dropped_ring_full + stats.dropped_disconnected + stats.dropped_no_memory;
+    if (lost > 0)
+        say("%llu records were lost: %llu as no collector took them, %llu as the ring was full, "
+            "%llu for want of memory",
+            (unsigned long long)lost, (unsigned long long)stats.dropped_disconnected,
+            (unsigned long long)stats.dropped_ring_full,
+            (unsigned long long)stats.dropped_no_memory);
+}
+
+void agent_stop(uint64_t patience)
+{
+    struct sender *sender;
+
+    pthread_mutex_lock(&rings.lock);
+    sender = atomic_exchange(&rings.state, RINGS_OFF) == RINGS_RUNNING ? agent.sender : NULL;
+    pthread_mutex_unlock(&rings.lock);
+    if (sender == NULL)
+        return;
+    if (sender_stop(sender, patience) != 0)
+        say("the collector at %s did not take the records within %llu s", agent.writer,
+            (unsigned long long)(patience / 1000000000u));
+    report();
+}
+
+void agent_stats(struct agent_stats *stats)
+{
+    memset(stats, 0, sizeof(*stats));
+    pthread_once(&tables_once, make_tables);
+    pthread_mutex_lock(&rings.lock);
+    stats->dropped_ring_full = rings_dropped();
+    stats->threads = rings.threads;
+    stats->dropped_no_memory = atomic_load(&rings.dropped_no_memory);
+    if (agent.sender != NULL)
+        sender_stats(agent.sender, stats);
+    pthread_mutex_unlock(&rings.lock);
+    stats->operations = atomic_load(&agent.operations.count);
+    stats->causes = atomic_load(&agent.causes.count);
+}

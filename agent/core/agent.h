@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The agent of this process: probes, one ring a thread, and a sender thread of its own, which needs
+ * nothing of the observed program (no interpreter lock either). There is one agent in a process; it
+ * is started once and stopped once. Any thread.
+ */
+#ifndef KIEKER_AGENT_CORE_AGENT_H
+#define KIEKER_AGENT_CORE_AGENT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/core/operations.h"
+
+#define AGENT_CAUSES_MAX (1u << 14) /* different causes; later ones become AGENT_CAUSE_OTHER */
+#define AGENT_CAUSE_MAX 1000u       /* bytes of a cause; a longer one is cut */
+#define AGENT_CAUSE_OTHER "(too many different causes)"
+#define AGENT_CAUSE_UNFINISHED "(its end was not seen)"
+
+enum agent_when_full { AGENT_BLOCK, AGENT_DROP };
+
+struct agent_options {
+    const char *writer; /* tcp://HOST:PORT, null */
+    enum agent_when_full when_full;
+    const char *language; /* for the stream's first entry */
+    const char *run;      /* the recording's label, or "" */
+    const char *program;  /* path or name of what runs, or "" */
+    /* Called around a longer wait of a probe, on its thread; either both or none. */
+    void *(*on_wait)(void);
+    void (*on_waited)(void *token);
+};
+
+/* Records are Before- and AfterOperationEvents; AfterOperationFailedEvents among the latter. */
+#define AGENT_COUNTERS(COUNTER)                                                                    \
+    COUNTER(sent, "records handed to the writer")                                                  \
+    COUNTER(bytes, "bytes handed to the writer")                                                   \
+    COUNTER(connections, "connections made")                                                       \
+    COUNTER(dropped_ring_full, "records dropped because a thread's ring was full")                 \
+    COUNTER(dropped_disconnected, "records dropped because no collector took them")                \
+    COUNTER(dropped_no_memory, "records dropped because memory was short")                         \
+    COUNTER(unmatched, "ends without a beginning, and beginnings without an end")                  \
+    COUNTER(operations, "operations known")                                                        \
+    COUNTER(causes, "different causes of failure known")                                           \
+    COUNTER(threads, "threads that have a ring")
+
+struct agent_stats {
+#define COUNTER(name, doc) uint64_t name;
+    AGENT_COUNTERS(COUNTER)
+#undef COUNTER
+};
+
+/* Starts the agent; strings are copied. 0; -1 with the reason in `error` when an option is wrong or
+ * it has started before. */
+int agent_start(const struct agent_options *options, char *error, size_t error_size);
+
+/* Whether probes record: it has been started and not stopped. */
+int agent_is_running(void);
+
+/*
+ * Ends the recording: everything recorded so far is sent, for `patience` ns at most. What was lost,
+ * now or earlier, is said on stderr. Nothing when the agent does not run.
+ */
+void agent_stop(uint64_t patience);
+
+/* The number of an operation, for the probes; OPERATIONS_NONE when there are too many. May be
+ * called before agent_start. */
+uint32_t agent_operation(
+    const char *name, size_t name_size, const char *component, size_t component_size);
+
+/* The number of the cause of a failure, for probe_failed; the text is kept once. */
+uint32_t agent_cause(const char *text, size_t size);
+
+/* The names of an operation that agent_operation gave. */
+void agent_operation_names(
+    uint32_t operation, const struct text **name, const struct text **component);
+
+void agent_stats(struct agent_stats *stats);
+
+#endif

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/core/rings.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "agent/core/probe.h"
+
+#define NAP_FIRST_NS 20000u      /* a probe that waits for room looks again after so long, */
+#define NAP_LAST_NS 500000u      /* then less and less often */
+#define COURTESY_NS 5000000u     /* a longer wait lets the program's other threads run */
+#define UNDECIDED_NS 2000000000u /* longer than this no probe waits for a first connection */
+#define DEAF_NS                                                                                    \
+    1000000000u /* after so long a signal ends the wait, so that Ctrl-C works on a collector that  \
+                   hangs */
+
+struct rings rings = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+PROBE_THREAD struct ring *probe_ring;
+
+/* The thread's ring also while probe_ring is NULL. */
+static PROBE_THREAD struct ring *own_ring;
+
+static pthread_key_t ended;
+
+static void on_thread_end(void *ring)
+{
+    probe_ring = NULL;
+    own_ring = NULL;
+    atomic_store_explicit(&((struct ring *)ring)->finished, 1, memory_order_release);
+}
+
+static int init_wake(void)
+{
+    pthread_condattr_t steady;
+    int failed;
+
+    pthread_condattr_init(&steady);
+    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+    failed = pthread_cond_init(&rings.wake, &steady);
+    pthread_condattr_destroy(&steady);
+    return failed ? -1 : 0;
+}
+
+int rings_init(void)
+{
+    return pthread_key_create(&ended, on_thread_end) != 0 ? -1 : init_wake();
+}
+
+void rings_wake(void)
+{
+    if (!atomic_load(&rings.sleeping))
+        return;
+    pthread_mutex_lock(&rings.lock);
+    pthread_cond_signal(&rings.wake);
+    pthread_mutex_unlock(&rings.lock);
+}
+
+static struct ring *take_ring(void)
+{
+    struct ring *ring = rings.spare;
+
+    if (ring != NULL) {
+        rings.spare = ring->next;
+        rings.spares--;
+        return ring;
+    }
+    ring = mmap(NULL, sizeof(*ring), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return ring == MAP_FAILED ? NULL : ring;
+}
+
+/* A ring for this thread; NULL when there is no memory for one. */
+static struct ring *attach(void)
+{
+    struct ring *ring;
+
+    pthread_mutex_lock(&rings.lock);
+    ring = take_ring();
+    if (ring != NULL && pthread_setspecific(ended, ring) != 0) {
+        munmap(ring, sizeof(*ring));
+        ring = NULL;
+    }
+    if (ring != NULL) {
+        ring->thread_id = syscall(SYS_gettid);
+        track_init(&ring->track, ring->thread_id);
+        ring->next = rings.all;
+        rings.all = ring;
+        rings.threads++;
+    }
+    pthread_mutex_unlock(&rings.lock);
+    own_ring = ring;
+    return ring;
+}
+
+static void put_aside(struct ring *ring)
+{
+    rings.dropped += atomic_load(&ring->dropped);
+    rings.threads--;
+    track_fini(&ring->track);
+    if (rings.spares >= RINGS_SPARE) {
+        munmap(ring, sizeof(*ring));
+        return;
+    }
+    memset(ring, 0, offsetof(struct ring, entries));
+    ring->next = rings.spare;
+    rings.spare = ring;
+    rings.spares++;
+}
+
+void rings_sweep(void)
+{
+    for (struct ring **at = &rings.all; *at != NULL;) {
+        struct ring *ring = *at;
+
+        if (atomic_load_explicit(&ring->finished, memory_order_acquire) &&
+            atomic_load(&ring->head) == atomic_load(&ring->tail)) {
+            *at = ring->next;
+            put_aside(ring);
+        } else {
+            at = &ring->next;
+        }
+    }
+}
+
+void rings_after_fork(void)
+{
+    struct ring *mine = own_ring;
+
+    pthread_mutex_init(&rings.lock, NULL);
+    init_wake();
+    for (struct ring *ring = rings.all, *next; ring != NULL; ring = next) {
+        next = ring->next;
+        if (ring != mine)
+            munmap(ring, sizeof(*ring));
+    }
+    rings.all = mine;
+    rings.dropped = 0;
+    rings.threads = mine != NULL;
+    atomic_store(&rings.dropped_no_memory, 0);
+    atomic_store(&rings.connected, 0);
+    atomic_store(&rings.sleeping, 0);
+    probe_ring = NULL;
+    if (mine == NULL)
+        return;
+    /* The parent sends what is in the ring. Calls that are open here began there, so their ends
+     * find no beginning. */
+    mine->next = NULL;
+    atomic_store(&mine->tail, atomic_load(&mine->head));
+    atomic_store(&mine->dropped, 0);
+    mine->thread_id = syscall(SYS_gettid);
+    track_init(&mine->track, mine->thread_id);
+}
+
+uint64_t rings_dropped(void)
+{
+    uint64_t dropped = rings.dropped;
+
+    for (const struct ring *ring = rings.all; ring != NULL; ring = ring->next)
+        dropped += atomic_load_explicit(&ring->dropped, memory_order_relaxed);
+    return dropped;
+}
+
+static void count_dropped(struct ring *ring)
+{
+    atomic_store_explicit(&ring->dropped,
+        atomic_load_explicit(&ring->dropped, memory_order_relaxed) + 1, memory_order_relaxed);
+}
+
+/*
+ * How many entries a beginning of a call finds room for. When dropping, each open call keeps room
+ * for its end and the cause of it, so that a call that was begun is always ended; but no more than
+ * half the ring, or deep recursion would shut it.
+ */
+static uint64_t room_to_begin(const struct ring *ring)
+{
+    uint64_t room = ring_room(ring), kept;
+
+    if (rings.when_full == AGENT_BLOCK)
+        return room;
+    kept = ring->depth > 0 ? 2 * (uint64_t)ring->depth : 0;
+    if (kept > RING_ENTRIES / 2)
+        kept = RING_ENTRIES / 2;
+    return room > kept ? (room - kept) / 3 : 0;
+}
+
+/* How far the quick way may go on before it has to look again; wakes the sender when enough waits
+ * for it. */
+static void set_limit(struct ring *ring)
+{
+    uint64_t room = room_to_begin(ring);
+
+    if (ring_room(ring) < RING_ENTRIES - RING_WAKE)
+        rings_wake();
+    ring->limit = atomic_load_explicit(&ring->head, memory_order_relaxed) +
+                  (room < RING_WAKE ? room : RING_WAKE);
+}
+
+/* Whether there is any use in waiting on. */
+static int is_worth_waiting(const struct ring *ring, uint64_t now)
+{
+    if (ring->impatient || atomic_load(&rings.state) != RINGS_RUNNING)
+        return 0;
+    return atomic_load(&rings.connected) != 0 || now - rings.started < UNDECIDED_NS;
+}
+
+/* Waits until that many entries can be written. 1, or 0 when it was given up. */
+static int wait_for_room(struct ring *ring, uint64_t wanted)
+{
+    struct timespec nap = {.tv_nsec = NAP_FIRST_NS};
+    uint64_t begun = clock_steady(), now = begun;
+    void *token = NULL;
+    int courteous = 0;
+
+    while (ring_room(ring) < wanted && is_worth_waiting(ring, now)) {
+        rings_wake();
+        if (!courteous && now - begun > COURTESY_NS && rings.on_wait != NULL) {
+            token = rings.on_wait();
+            courteous = 1;
+        }
+        if (nanosleep(&nap, NULL) != 0 && errno == EINTR && now - begun > DEAF_NS)
+            ring->impatient = 1;
+        if (nap.tv_nsec < (long)NAP_LAST_NS)
+            nap.tv_nsec *= 2;
+        now = clock_steady();
+    }
+    if (courteous)
+        rings.on_waited(token);
+    return ring_room(ring) >= wanted;
+}
+
+/* 1 when there is room for that entry, and for what has to be said before it. */
+static int make_room(struct ring *ring, enum ring_kind kind)
+{
+    uint64_t wanted = ring->unseen > 0 ? 2 : 1;
+
+    if (ring_room(ring) >= wanted && (kind != RING_ENTER || room_to_begin(ring) > 0)) {
+        ring->impatient = 0;
+        return 1;
+    }
+    rings_wake();
+    return rings.when_full == AGENT_BLOCK && wait_for_room(ring, wanted);
+}
+
+/* Inside a call that was dropped, everything is; behind its end, recording goes on. */
+static void skip(struct ring *ring, enum ring_kind kind)
+{
+    if (kind == RING_FAILED)
+        return;
+    count_dropped(ring);
+    ring->skipped += kind == RING_ENTER ? 1 : -1ul;
+    if (ring->skipped == 0 && ring->unseen == 0)
+        probe_ring = ring;
+}
+
+/* There is no room: a beginning is dropped with its whole call; an end that was dropped is made up
+ * for later. */
+static void drop(struct ring *ring, enum ring_kind kind)
+{
+    if (kind == RING_FAILED)
+        return;
+    count_dropped(ring);
+    probe_ring = NULL;
+    if (kind == RING_ENTER) {
+        ring->skipped = 1;
+    } else {
+        ring->unseen++;
+        ring->depth--;
+    }
+}
+
+static void record(struct ring *ring, enum ring_kind kind, uint64_t word)
+{
+    if (ring->skipped > 0) {
+        skip(ring, kind);
+        return;
+    }
+    if (!make_room(ring, kind)) {
+        drop(ring, kind);
+        return;
+    }
+    if (ring->unseen > 0)
+        ring_put(ring, clock_ticks(), RING_WORD(RING_UNSEEN, ring->unseen, 0));
+    ring->unseen = 0;
+    if (kind != RING_FAILED)
+        ring->depth += kind == RING_ENTER ? 1 : -1;
+    ring_put(ring, clock_ticks(), word);
+    set_limit(ring);
+    probe_ring = ring;
+}
+
+void probe_record_slowly(uint64_t word)
+{
+    struct ring *ring = own_ring;
+    int state = atomic_load(&rings.state);
+
+    if (state == RINGS_OFF)
+        return;
+    if (state == RINGS_FORKED) {
+        pthread_mutex_lock(&rings.lock);
+        if (atomic_load(&rings.state) == RINGS_FORKED)
+            rings.on_first_probe();
+        pthread_mutex_unlock(&rings.lock);
+        if (atomic_load(&rings.state) != RINGS_RUNNING)
+            return;
+    }
+    if (ring == NULL)
+        ring = attach();
+    if (ring == NULL) {
+        if (ring_kind(word) != RING_FAILED)
+            atomic_fetch_add(&rings.dropped_no_memory, 1);
+        return;
+    }
+    record(ring, ring_kind(word), word);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The process's state behind the probes: which threads have rings, whether probes record, and how
+ * the sender is woken. Shared by the probes' slow way, the sender and the agent's start, stop and
+ * fork.
+ */
+#ifndef KIEKER_AGENT_CORE_RINGS_H
+#define KIEKER_AGENT_CORE_RINGS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "agent/core/agent.h"
+#include "agent/core/ring.h"
+
+#define RINGS_SPARE 8 /* rings of ended threads that are kept for new ones */
+
+enum rings_state {
+    RINGS_OFF,     /* not started, or stopped */
+    RINGS_RUNNING, /* probes record */
+    RINGS_FORKED   /* a forked child: the next probe starts its sender */
+};
+
+struct rings {
+    pthread_mutex_t lock; /* of everything that is not atomic */
+    pthread_cond_t wake;  /* the sender waits for it */
+    _Atomic int state;
+    _Atomic int sleeping;  /* the sender waits for `wake` */
+    _Atomic int connected; /* as the sender has it: 1 yes, 0 not yet decided, -1 no */
+    uint64_t started;      /* when the sender was, CLOCK_MONOTONIC */
+    enum agent_when_full when_full;
+    void *(*on_wait)(void);
+    void (*on_waited)(void *token);
+    void (*on_first_probe)(
+        void); /* gives a forked child its sender, or turns the probes off; with the lock held */
+    struct ring *all, *spare;
+    unsigned spares, threads;
+    uint64_t dropped;                   /* records, by threads that have ended */
+    _Atomic uint64_t dropped_no_memory; /* records of threads that got no ring */
+};
+
+extern struct rings rings;
+
+/* Once in a process. 0, or -1. */
+int rings_init(void);
+
+/* Wakes the sender if it sleeps. */
+void rings_wake(void);
+
+/* Takes the rings of ended threads, once they are empty, out of the list. With the lock held. */
+void rings_sweep(void);
+
+/* In a forked child: only the calling thread's ring is left, and it is empty. The lock is new. */
+void rings_after_fork(void);
+
+/* Records that were dropped for want of room, in all. With the lock held. */
+uint64_t rings_dropped(void);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sender: a thread that takes what the rings hold, makes Kieker records of it and writes them.
+ * It never holds a lock while it waits for the collector. Without a collector it takes and counts,
+ * and asks for a connection now and then.
+ */
+#ifndef KIEKER_AGENT_CORE_SENDER_H
+#define KIEKER_AGENT_CORE_SENDER_H
+
+#include "agent/core/agent.h"
+#include "agent/core/stream.h"
+
+struct sender;
+
+struct sender_options {
+    const char *writer;          /* copied */
+    const char *hello;           /* the stream's first entry; lent until the sender is freed */
+    struct stream_source source; /* lent likewise */
+    uint32_t unfinished;         /* see track.h */
+    int quiet; /* an absent collector has been reported by the parent process already */
+};
+
+/* A sender that does not run yet; NULL with the reason in `error`. */
+struct sender *sender_new(const struct sender_options *options, char *error, size_t error_size);
+void sender_free(struct sender *sender);
+
+/* 0, or -1 when there can be no further thread. */
+int sender_start(struct sender *sender);
+
+/*
+ * Ends the sender: it sends what there is, for `patience` ns at most. 0; -1 when it did not end in
+ * time (it must not be freed then).
+ */
+int sender_stop(struct sender *sender, uint64_t patience);
+
+/* Adds what the sender has counted. Any thread. */
+void sender_stats(const struct sender *sender, struct agent_stats *stats);
+
+/* Whether it has reported that there is no collector. */
+int sender_has_complained(const struct sender *sender);
+
+/* Around fork, as in writer.h. */
+void sender_lock(struct sender *sender);
+void sender_unlock(struct sender *sender);
+void sender_disown(struct sender *sender);
+
+#endif

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/core/track.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/core/clock.h"
+#include "agent/core/ring.h"
+#include "agent/core/stream.h"
+
+#define FRAMES_FIRST 64u
+
+void track_init(struct track *track, int64_t thread_id)
+{
+    memset(track, 0, sizeof(*track));
+    track->thread_id = thread_id;
+}
+
+void track_fini(struct track *track)
+{
+    free(track->frames);
+    memset(track, 0, sizeof(*track));
+}
+
+/* 1 when the stream can take one more event; 0 without a connection. */
+static int has_room(struct track_sink *sink)
+{
+    if (sink->stream != NULL && __builtin_expect(!stream_has_room(sink->stream), 0))
+        sink->on_full(sink);
+    return sink->stream != NULL;
+}
+
+static void put(struct track *track, struct track_sink *sink, enum stream_class class, int64_t at,
+    uint32_t operation, uint32_t cause)
+{
+    stream_put_event(sink->stream, class, at, track->trace, track->order++, operation, cause);
+}
+
+/* Begins a trace on this connection, with the calls that are open. 0 when the connection broke
+ * meanwhile. */
+static int announce(struct track *track, struct track_sink *sink)
+{
+    track->trace = sink->next_trace++;
+    track->order = 0;
+    track->connection = sink->connection;
+    stream_put_trace(sink->stream, track->trace, track->thread_id);
+    for (size_t i = 0; i < track->depth; i++) {
+        struct track_frame *frame = &track->frames[i];
+
+        if (!has_room(sink))
+            return 0;
+        put(track, sink, STREAM_BEFORE, frame->at, frame->operation, 0);
+        if (frame->lost) {
+            frame->lost = 0;
+            sink->lost--;
+        }
+    }
+    return has_room(sink);
+}
+
+/* 1 when an event of this track can be put. */
+static int is_ready(struct track *track, struct track_sink *sink)
+{
+    if (!has_room(sink))
+        return 0;
+    return track->connection == sink->connection || announce(track, sink);
+}
+
+static int grow(struct track *track)
+{
+    size_t capacity = track->capacity == 0 ? FRAMES_FIRST : track->capacity * 2;
+    struct track_frame *frames = realloc(track->frames, capacity * sizeof(*frames));
+
+    if (frames == NULL)
+        return -1;
+    track->frames = frames;
+    track->capacity = capacity;
+    return 0;
+}
+
+static void begin(struct track *track, struct track_sink *sink, int64_t at, uint32_t operation)
+{
+    struct track_frame *frame;
+    int ready;
+
+    if (track->beyond > 0 || (track->depth == track->capacity && grow(track) != 0)) {
+        track->beyond++;
+        sink->lost++;
+        return;
+    }
+    if (track->depth == 0)
+        track->connection = 0;
+    ready = is_ready(track, sink);
+    frame = &track->frames[track->depth++];
+    frame->at = at;
+    frame->operation = operation;
+    frame->cause = 0;
+    frame->lost = !ready;
+    if (ready)
+        put(track, sink, STREAM_BEFORE, at, operation, 0);
+    else
+        sink->lost++;
+}
+
+/* Ends the innermost call. */
+static void end(struct track *track, struct track_sink *sink, int64_t at)
+{
+    struct track_frame *frame = &track->frames[track->depth - 1];
+
+    if (!is_ready(track, sink))
+        sink->lost++;
+    else if (frame->cause != 0)
+        put(track, sink, STREAM_FAILED, at, frame->operation, frame->cause - 1u);
+    else
+        put(track, sink, STREAM_AFTER, at, frame->operation, 0);
+    track->depth--;
+}
+
+/* Ends the innermost call, of which the end was not seen. */
+static void end_unseen(struct track *track, struct track_sink *sink, int64_t at)
+{
+    struct track_frame *frame = &track->frames[track->depth - 1];
+
+    if (frame->cause == 0)
+        frame->cause = (sink->unfinished + 1) & 0x7FFFFFFFu;
+    sink->unmatched++;
+    end(track, sink, at);
+}
+
+/*
+ * Makes the innermost open call of that operation the innermost of all. What lies above it has
+ * ended unseen: an interrupt can strike between a function's last instruction and its probe. 0 when
+ * there is no such call.
+ */
+static int find(struct track *track, struct track_sink *sink, int64_t at, uint32_t operation)
+{
+    size_t i = track->depth;
+
+    while (i > 0 && track->frames[i - 1].operation != operation)
+        i--;
+    if (i == 0) {
+        sink->unmatched++;
+        return 0;
+    }
+    while (track->depth > i)
+        end_unseen(track, sink, at);
+    return 1;
+}
+
+static void miss_end(struct track *track, struct track_sink *sink, int64_t at)
+{
+    if (track->beyond > 0)
+        track->beyond--;
+    else if (track->depth > 0)
+        end_unseen(track, sink, at);
+}
+
+void track_apply(struct track *track, struct track_sink *sink, const struct ring_entry *entry)
+{
+    enum ring_kind kind = ring_kind(entry->word);
+    uint32_t operation = ring_operation(entry->word);
+    int64_t at = clock_wall(sink->clock, entry->ticks);
+
+    /* The clock is refined now and then: then a moment can come out some ns earlier than the one
+     * before it. */
+    if (at < track->last)
+        at = track->last;
+    track->last = at;
+    if (kind == RING_ENTER) {
+        begin(track, sink, at, operation);
+        return;
+    }
+    if (kind == RING_UNSEEN) {
+        for (uint32_t i = 0; i < operation; i++)
+            miss_end(track, sink, at);
+        return;
+    }
+    if (track->beyond > 0) {
+        if (kind == RING_LEAVE) {
+            track->beyond--;
+            sink->lost++;
+        }
+        return;
+    }
+    if (track->depth == 0 || track->frames[track->depth - 1].operation != operation) {
+        if (!find(track, sink, at, operation))
+            return;
+    }
+    if (kind == RING_LEAVE)
+        end(track, sink, at);
+    else
+        track->frames[track->depth - 1].cause = (ring_cause(entry->word) + 1) & 0x7FFFFFFFu;
+}

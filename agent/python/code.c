@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/python/code.h"
+
+#include "agent/core/operations.h"
+#include "agent/python/probes.h"
+
+/* What placeholders are replaced with, while a tree of code objects is gone through. */
+struct binding {
+    struct module_state *state;
+    PyObject *names;      /* tuple of (operation, component) */
+    uint32_t *operations; /* number of each; OPERATIONS_NONE: not asked for yet */
+    Py_ssize_t replaced;
+};
+
+/* 1 with the kind and index that the placeholder says; 0 when it is none. */
+static int read_placeholder(PyObject *constant, enum probe_kind *kind, Py_ssize_t *index)
+{
+    const char *text, *letter;
+    Py_ssize_t size;
+
+    if (!PyUnicode_CheckExact(constant) || !PyUnicode_IS_ASCII(constant))
+        return 0;
+    size = PyUnicode_GET_LENGTH(constant);
+    text = (const char *)PyUnicode_1BYTE_DATA(constant);
+    if (size < (Py_ssize_t)CODE_PLACEHOLDER_SIZE + 2 ||
+        memcmp(text, CODE_PLACEHOLDER, CODE_PLACEHOLDER_SIZE) != 0)
+        return 0;
+    letter = strchr(probes_letters, text[CODE_PLACEHOLDER_SIZE]);
+    if (letter == NULL || *letter == '\0')
+        return 0;
+    *kind = (enum probe_kind)(letter - probes_letters);
+    *index = 0;
+    for (Py_ssize_t i = CODE_PLACEHOLDER_SIZE + 1; i < size; i++) {
+        if (text[i] < '0' || text[i] > '9' || *index > INT32_MAX / 10 - 1)
+            return 0;
+        *index = *index * 10 + (text[i] - '0');
+    }
+    return 1;
+}
+
+static PyObject *make_probe(struct binding *binding, enum probe_kind kind, Py_ssize_t index)
+{
+    uint32_t *operation;
+
+    if (index >= PyTuple_GET_SIZE(binding->names)) {
+        PyErr_SetString(PyExc_ValueError, "a placeholder has no operation");
+        return NULL;
+    }
+    operation = &binding->operations[index];
+    if (*operation == OPERATIONS_NONE) {
+        PyObject *pair = PyTuple_GET_ITEM(binding->names, index);
+
+        if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2) {
+            PyErr_SetString(PyExc_TypeError, "operations must be pairs of str");
+            return NULL;
+        }
+        *operation = probes_operation(PyTuple_GET_ITEM(pair, 0), PyTuple_GET_ITEM(pair, 1));
+        if (*operation == OPERATIONS_NONE)
+            return NULL;
+    }
+    binding->replaced++;
+    return probes_new(binding->state->probe_type, kind, *operation);
+}
+
+static PyObject *bind(struct binding *binding, PyObject *code);
+
+/* What stands in the place of a constant: a new reference, or NULL with an exception. */
+static PyObject *substitute(struct binding *binding, PyObject *constant)
+{
+    enum probe_kind kind;
+    Py_ssize_t index;
+
+    if (PyCode_Check(constant))
+        return bind(binding, constant);
+    if (read_placeholder(constant, &kind, &index))
+        return make_probe(binding, kind, index);
+    Py_INCREF(constant);
+    return constant;
+}
+
+static PyObject *with_constants(PyObject *code, PyObject *constants)
+{
+    PyObject *replace = PyObject_GetAttrString(code, "replace"), *names, *none, *result = NULL;
+
+    names = Py_BuildValue("{s:O}", "co_consts", constants);
+    none = PyTuple_New(0);
+    if (replace != NULL && names != NULL && none != NULL)
+        result = PyObject_Call(replace, none, names);
+    Py_XDECREF(replace);
+    Py_XDECREF(names);
+    Py_XDECREF(none);
+    return result;
+}
+
+/*
+ * The code with its placeholders, and those of the code within it, replaced. The constants of code
+ * that was just compiled or read belong to it alone, so they are replaced where they are; others
+ * are copied with their code.
+ */
+static PyObject *bind(struct binding *binding, PyObject *code)
+{
+    PyObject *constants = ((PyCodeObject *)code)->co_consts, *copy = NULL;
+
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(constants); i++) {
+        PyObject *constant = PyTuple_GET_ITEM(constants, i),
+                 *instead = substitute(binding, constant);
+
+        if (instead == NULL)
+            goto fail;
+        if (instead == constant) {
+            Py_DECREF(instead);
+            continue;
+        }
+        if (copy == NULL && Py_REFCNT(constants) > 1) {
+            copy = PyTuple_GetSlice(constants, 0, PY_SSIZE_T_MAX);
+            /* A slice of everything may be the tuple itself. */
+            if (copy == constants) {
+                PyObject *list = PySequence_List(constants);
+
+                Py_SETREF(copy, list != NULL ? PyList_AsTuple(list) : NULL);
+                Py_XDECREF(list);
+            }
+            if (copy == NULL) {
+                Py_DECREF(instead);
+                goto fail;
+            }
+        }
+        if (PyTuple_SetItem(copy != NULL ? copy : constants, i, instead) != 0)
+            goto fail;
+    }
+    if (copy != NULL) {
+        PyObject *result = with_constants(code, copy);
+
+        Py_DECREF(copy);
+        return result;
+    }
+    Py_INCREF(code);
+    return code;
+fail:
+    Py_XDECREF(copy);
+    return NULL;
+}
+
+PyObject *code_bind_method(PyObject *module, PyObject *arguments)
+{
+    struct binding binding = {.state = module_state(module)};
+    PyObject *code, *bound;
+    Py_ssize_t count;
+
+    if (!PyArg_ParseTuple(
+            arguments, "O!O!:bind", &PyCode_Type, &code, &PyTuple_Type, &binding.names))
+        return NULL;
+    count = PyTuple_GET_SIZE(binding.names);
+    binding.operations = PyMem_New(uint32_t, count + 1);
+    if (binding.operations == NULL)
+        return PyErr_NoMemory();
+    for (Py_ssize_t i = 0; i < count; i++)
+        binding.operations[i] = OPERATIONS_NONE;
+    bound = bind(&binding, code);
+    PyMem_Free(binding.operations);
+    return bound;
+}
+
+PyObject *code_is_woven_method(PyObject *module, PyObject *code)
+{
+    PyObject *constants;
+
+    if (!PyCode_Check(code))
+        return PyErr_Format(PyExc_TypeError, "code expected, not %.80s", Py_TYPE(code)->tp_name);
+    constants = ((PyCodeObject *)code)->co_consts;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(constants); i++)
+        if (Py_TYPE(PyTuple_GET_ITEM(constants, i)) == module_state(module)->probe_type)
+            Py_RETURN_TRUE;
+    Py_RETURN_FALSE;
+}
+
+/* The list that the interpreter asks how to treat a warning; a new reference. */
+static PyObject *warning_filters(void)
+{
+    PyObject *modules = PyImport_GetModuleDict();
+    PyObject *warnings = modules != NULL ? PyDict_GetItemString(modules, "warnings") : NULL,
+             *filters;
+
+    if (warnings != NULL) {
+        Py_INCREF(warnings);
+    } else {
+        warnings = PyImport_ImportModule("_warnings");
+        if (warnings == NULL)
+            return NULL;
+    }
+    filters = PyObject_GetAttrString(warnings, "filters");
+    Py_DECREF(warnings);
+    if (filters != NULL && !PyList_Check(filters)) {
+        PyErr_SetString(PyExc_TypeError, "warnings.filters is not a list");
+        Py_CLEAR(filters);
+    }
+    return filters;
+}
+
+/*
+ * compile_quietly(source, filename, flags=0): compiles as an import does. The compiler's warnings
+ * are ignored by a filter that is there only while it runs. It runs without letting another thread
+ * in, so nobody else's warning is lost.
+ */
+PyObject *code_compile_method(PyObject *module, PyObject *arguments)
+{
+    PyObject *source, *filename, *filters, *ignore, *builtins, *code = NULL;
+    PyObject *type, *value, *traceback;
+    int flags = 0;
+
+    (void)module;
+    if (!PyArg_ParseTuple(arguments, "OO|i:compile_quietly", &source, &filename, &flags))
+        return NULL;
+    filters = warning_filters();
+    ignore = filters != NULL
+                 ? Py_BuildValue("(sOOOi)", "ignore", Py_None, PyExc_Warning, Py_None, 0)
+                 : NULL;
+    builtins = ignore != NULL ? PyImport_ImportModule("builtins") : NULL;
+    if (builtins != NULL && PyList_Insert(filters, 0, ignore) == 0) {
+        /* flags, dont_inherit, optimize */
+        code = PyObject_CallMethod(
+            builtins, "compile", "OOsiii", source, filename, "exec", flags, 1, -1);
+        PyErr_Fetch(&type, &value, &traceback);
+        for (Py_ssize_t i = 0; i < PyList_GET_SIZE(filters); i++) {
+            if (PyList_GET_ITEM(filters, i) == ignore) {
+                PyList_SetSlice(filters, i, i + 1, NULL);
+                break;
+            }
+        }
+        PyErr_Restore(type, value, traceback);
+    }
+    Py_XDECREF(builtins);
+    Py_XDECREF(ignore);
+    Py_XDECREF(filters);
+    return code;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Code objects: putting probes in the place of placeholders, and compiling without warnings. */
+#ifndef KIEKER_AGENT_PYTHON_CODE_H
+#define KIEKER_AGENT_PYTHON_CODE_H
+
+#include "agent/python/module.h"
+
+/* A placeholder is a str constant: this, the letter of the probe's kind (see probes.h), the
+ * operation's index in decimal. */
+#define CODE_PLACEHOLDER "\0kieker:"
+#define CODE_PLACEHOLDER_SIZE (sizeof(CODE_PLACEHOLDER) - 1)
+
+/* Methods of the module: bind(code, operations), is_woven(code), compile_quietly(source, filename,
+ * flags=0). */
+PyObject *code_bind_method(PyObject *module, PyObject *arguments);
+PyObject *code_is_woven_method(PyObject *module, PyObject *code);
+PyObject *code_compile_method(PyObject *module, PyObject *arguments);
+
+#endif

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kieker's agent for Python: what functions do becomes records, without an edit to the program.
+
+A program is observed by starting it with ``python3 -m kieker script.py``. What is in this module is for programs that
+want to say themselves what is to be observed; it works under ``python3 -m kieker`` and without it. Without it the agent
+starts at the first use, with its options from the environment (``KIEKER_WRITER`` and so on, see
+``python3 -m kieker --help``).
+"""
+
+import sys
+
+from kieker import _kieker
+
+__all__ = ["instrument", "operation", "stats"]
+
+__version__ = _kieker.__version__
+
+# The import hook, when python3 -m kieker has put one in place.
+_hook = None
+
+
+def instrument(function):
+    """Has the calls of a function recorded; to be used as a decorator.
+
+    The function is changed in place: the very object comes back, with other code. A function that is observed already, a
+    generator, a coroutine, and anything that has no Python source stay as they are. A staticmethod or classmethod is
+    changed inside; a class has this done to each function in its body. Raises TypeError when it is none of these.
+    """
+    from kieker import byhand
+
+    byhand.start()
+    byhand.instrument(function)
+    return function
+
+
+class operation:
+    """A part of a function as an operation of its own: ``with kieker.operation("load"): ...``
+
+    The component is the module in which this is written, or the one that is given. The object may be used again, also
+    while it is in use. Raises TypeError when a name is not a str. An exception in the part passes through, and is recorded as
+    the cause of its end.
+    """
+
+    __slots__ = ("_enter", "_leave", "_failed")
+
+    def __init__(self, name, component=None):
+        if component is None:
+            component = _component(sys._getframe(1))
+        if not _kieker.is_running():
+            from kieker import byhand
+
+            byhand.start()
+        self._enter = _kieker.probe("E", name, component)
+        self._leave = _kieker.probe("L", name, component)
+        self._failed = _kieker.probe("F", name, component)
+
+    def __enter__(self):
+        self._enter()
+        return self
+
+    def __exit__(self, kind, value, traceback):
+        if kind is not None:
+            self._failed()
+        self._leave()
+
+
+def _component(frame):
+    from kieker import byhand
+
+    return byhand.module_name(frame.f_globals)
+
+
+def stats():
+    """The agent's counters since its start, a dict of int: records are counted, and bytes where the name says so.
+
+    sent, bytes: handed to the writer. connections: made. dropped_ring_full, dropped_disconnected, dropped_no_memory:
+    records lost because the program was faster than the collector and was not to wait, because there was no collector, or
+    for want of memory. unmatched: ends of calls without a beginning, and the reverse. operations, causes, threads: known so
+    far. woven_modules, woven_from_cache, woven_operations: modules woven at their import, how many of them from cached
+    bytecode, and their functions. modules_not_woven: modules that could not be. All 0 when the agent does not run.
+    """
+    from kieker import byhand
+
+    counters = _kieker.stats()
+    counters.update(byhand.no_counters if _hook is None else _hook.counters)
+    return counters

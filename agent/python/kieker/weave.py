@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Puts probes into functions: the syntax tree of a module in, the module's code with probes as constants out.
+
+A woven function's body is
+
+    try:
+        try:
+            enter()
+            ...the body as it was...
+        except:
+            failed()
+            raise
+    finally:
+        leave()
+
+where enter, failed and leave are constants. The compiler copies leave() to every way out and thereby unwinds loops, with
+statements and finally clauses as the language says; on the way of an exception failed() marks the call first. There is
+no assignment, no name and no line in it that was not there before.
+"""
+
+import _ast
+import sys
+
+from kieker import _kieker
+
+# The compiler takes 20 blocks inside one another; the probes need some.
+_BLOCKS_MAX = 12
+
+# CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR: their frames are left and entered again, which probes here would not see.
+SUSPENDABLE = 0x20 | 0x80 | 0x200
+
+# The flag of compile() for a syntax tree.
+_ONLY_AST = 0x400
+
+# Positions of nodes that belong to no line: the compiler then goes by the instruction before. Python 3.9 needs a real one.
+_HAS_NO_LINE = sys.version_info >= (3, 10)
+
+_code_type = type((lambda: None).__code__)
+
+_FUNCTIONS = (_ast.FunctionDef, _ast.AsyncFunctionDef)
+_BLOCKS = (_ast.Try, _ast.With, _ast.For, _ast.While, _ast.AsyncWith, _ast.AsyncFor, getattr(_ast, "TryStar", _ast.Try))
+_WITHOUT_CODE = (_ast.Global, _ast.Nonlocal)
+
+
+def codes(code):
+    """All code objects in code, itself included."""
+    yield code
+    for constant in code.co_consts:
+        if type(constant) is _code_type:
+            yield from codes(constant)
+
+
+def _first_line(node):
+    return min([node.lineno] + [decorator.lineno for decorator in getattr(node, "decorator_list", ())])
+
+
+def _statements(node):
+    """The lists of statements directly below a node."""
+    for field in ("body", "orelse", "finalbody", "handlers", "cases"):
+        nodes = getattr(node, field, None)
+        if type(nodes) is list:
+            yield nodes
+
+
+def _depth(statements):
+    """How many blocks lie inside one another below, functions and classes left out."""
+    deepest = 0
+    for node in statements:
+        if isinstance(node, _FUNCTIONS + (_ast.ClassDef,)):
+            continue
+        own = 0
+        if isinstance(node, (_ast.With, _ast.AsyncWith)):
+            own = len(node.items)
+        elif isinstance(node, (_ast.For, _ast.While, _ast.AsyncFor)):
+            own = 1
+        elif isinstance(node, _BLOCKS):
+            own = 3
+        for below in _statements(node):
+            deepest = max(deepest, own + _depth(below))
+    return deepest
+
+
+class Weaver:
+    """Weaves one module. After weave(), operations are what the placeholders in the tree stand for."""
+
+    def __init__(self, plain, module, only=None):
+        """plain is the module's code as it was compiled unwoven; only: a set of (first line, name) of functions."""
+        self._module = module
+        self._only = only
+        self._left = {
+            (code.co_firstlineno, code.co_name) for code in codes(plain) if code.co_flags & SUSPENDABLE
+        }
+        self.operations = []
+
+    def weave(self, tree):
+        """Changes the tree of a module."""
+        self._visit(tree, (), ())
+
+    def _visit(self, node, classes, functions):
+        # classes: names up to the innermost class; functions: names below it.
+        for below in _statements(node):
+            for child in below:
+                if isinstance(child, _FUNCTIONS):
+                    self._visit(child, classes, functions + (child.name,))
+                    self._weave(child, classes, functions)
+                elif isinstance(child, _ast.ClassDef):
+                    outer = classes
+                    for name in functions:
+                        outer += (name, "<locals>")
+                    self._visit(child, outer + (child.name,), ())
+                elif isinstance(child, _ast.stmt) or hasattr(child, "body"):
+                    self._visit(child, classes, functions)
+
+    def _weave(self, node, classes, functions):
+        key = (_first_line(node), node.name)
+        if isinstance(node, _ast.AsyncFunctionDef) or key in self._left or (self._only is not None and key not in self._only):
+            return
+        if _depth(node.body) > _BLOCKS_MAX:
+            return
+        index = len(self.operations)
+        self.operations.append((".<locals>.".join(functions + (node.name,)), ".".join((self._module,) + classes)))
+        _wrap(node, index)
+
+
+def _call(kind, index, place):
+    callee = _ast.Constant(value="%s%s%d" % (_kieker.PLACEHOLDER, kind, index), kind=None, **place)
+    return _ast.Expr(value=_ast.Call(func=callee, args=[], keywords=[], **place), **place)
+
+
+def _place(line):
+    if line is None:
+        return {"lineno": -1, "end_lineno": -1, "col_offset": -1, "end_col_offset": -1}
+    return {"lineno": line, "end_lineno": line, "col_offset": 0, "end_col_offset": 0}
+
+
+def _wrap(node, index):
+    body = node.body
+    first = body[0]
+    documented = isinstance(first, _ast.Expr) and isinstance(first.value, _ast.Constant) and type(first.value.value) is str
+    kept, body = body[:documented], body[documented:]
+    if not body:
+        body = [_ast.Pass(**_place(first.lineno))]
+    # The line of the first instruction that there was: so that a debugger sees no other than before.
+    begin = _place(next((_first_line(s) for s in body if not isinstance(s, _WITHOUT_CODE)), _first_line(body[0])))
+    end = _place(None if _HAS_NO_LINE else max(node.end_lineno or 0, node.lineno))
+    failed = _ast.ExceptHandler(type=None, name=None, body=[_call("F", index, end), _ast.Raise(exc=None, cause=None, **end)], **end)
+    inner = _ast.Try(body=[_call("E", index, begin)] + body, handlers=[failed], orelse=[], finalbody=[], **begin)
+    outer = _ast.Try(body=[inner], handlers=[], orelse=[], finalbody=[_call("L", index, end)], **begin)
+    node.body = kept + [outer]
+
+
+def weave(source, plain, module, only=None):
+    """The woven code of a module with placeholders, and its operations: (code, operations), see _kieker.bind.
+
+    source is the text of which plain is the code, and module the name for the component; only restricts it to functions
+    given as (first line, name). Raises what the compiler raises.
+    """
+    tree = _kieker.compile_quietly(source, plain.co_filename, _ONLY_AST)
+    weaver = Weaver(plain, module, only)
+    weaver.weave(tree)
+    return _kieker.compile_quietly(tree, plain.co_filename), tuple(weaver.operations)

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/python/module.h"
+
+#include <fnmatch.h>
+#include <string.h>
+
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+#include "agent/core/agent.h"
+#include "agent/core/say.h"
+#include "agent/python/code.h"
+#include "agent/python/probes.h"
+#include "agent/python/program.h"
+
+/* A probe that waits long lets other Python threads run. */
+static void *on_wait(void)
+{
+    return PyEval_SaveThread();
+}
+
+static void on_waited(void *token)
+{
+    PyEval_RestoreThread(token);
+}
+
+PyDoc_STRVAR(start_doc, "start(writer, when_full, run, program)\n\n"
+                        "Starts the agent of this process; when_full is 'block' or 'drop'. Raises "
+                        "ValueError when an option is\n"
+                        "wrong, RuntimeError when it has been started before.");
+
+static PyObject *start(PyObject *module, PyObject *arguments)
+{
+    struct agent_options options = {
+        .language = "python", .on_wait = on_wait, .on_waited = on_waited};
+    const char *when_full;
+    char error[SAY_MAX];
+
+    (void)module;
+    if (!PyArg_ParseTuple(
+            arguments, "ssss:start", &options.writer, &when_full, &options.run, &options.program))
+        return NULL;
+    if (strcmp(when_full, "block") != 0 && strcmp(when_full, "drop") != 0)
+        return PyErr_Format(PyExc_ValueError, "when_full must be block or drop, not %s", when_full);
+    options.when_full = strcmp(when_full, "drop") == 0 ? AGENT_DROP : AGENT_BLOCK;
+    if (agent_start(&options, error, sizeof(error)) != 0) {
+        PyErr_SetString(agent_is_running() ? PyExc_RuntimeError : PyExc_ValueError, error);
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(stop_doc, "stop(patience)\n\n"
+                       "Ends the recording: what was recorded is sent, for at most that many "
+                       "seconds. Nothing if it does not run.");
+
+static PyObject *stop(PyObject *module, PyObject *patience)
+{
+    double seconds = PyFloat_AsDouble(patience);
+
+    (void)module;
+    if (seconds == -1.0 && PyErr_Occurred())
+        return NULL;
+    if (!(seconds >= 0 && seconds < 1e6))
+        return PyErr_Format(
+            PyExc_ValueError, "patience must be a number of seconds, not %R", patience);
+    Py_BEGIN_ALLOW_THREADS agent_stop((uint64_t)(seconds * 1e9));
+    Py_END_ALLOW_THREADS Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(is_running_doc, "is_running()\n\nWhether the agent has been started and not stopped.");
+
+static PyObject *is_running(PyObject *module, PyObject *unused)
+{
+    (void)module, (void)unused;
+    return PyBool_FromLong(agent_is_running());
+}
+
+PyDoc_STRVAR(stats_doc, "stats()\n\nThe agent's counters so far: a dict of int.");
+
+static PyObject *stats(PyObject *module, PyObject *unused)
+{
+    struct agent_stats stats;
+    PyObject *all = PyDict_New();
+    static const struct {
+        const char *name;
+        size_t at;
+    } rows[] = {
+#define COUNTER(name, doc) {#name, offsetof(struct agent_stats, name)},
+        AGENT_COUNTERS(COUNTER)
+#undef COUNTER
+    };
+
+    (void)module, (void)unused;
+    agent_stats(&stats);
+    for (size_t i = 0; all != NULL && i < sizeof(rows) / sizeof(rows[0]); i++) {
+        PyObject *value = PyLong_FromUnsignedLongLong(*(uint64_t *)((char *)&stats + rows[i].at));
+
+        if (value == NULL || PyDict_SetItemString(all, rows[i].name, value) != 0)
+            Py_CLEAR(all);
+        Py_XDECREF(value);
+    }
+    return all;
+}
+
+PyDoc_STRVAR(matches_doc, "matches(name, pattern)\n\nWhether the shell pattern fits all of the "
+                          "name; * also matches dots.");
+
+static PyObject *matches(PyObject *module, PyObject *arguments)
+{
+    const char *name, *pattern;
+
+    (void)module;
+    if (!PyArg_ParseTuple(arguments, "ss:matches", &name, &pattern))
+        return NULL;
+    return PyBool_FromLong(fnmatch(pattern, name, FNM_NOESCAPE) == 0);
+}
+
+PyDoc_STRVAR(say_doc, "say(text)\n\nWrites one line of the agent to the process's standard error.");
+
+static PyObject *say_method(PyObject *module, PyObject *text)
+{
+    const char *line = PyUnicode_AsUTF8(text);
+
+    (void)module;
+    if (line == NULL)
+        return NULL;
+    say("%s", line);
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(probe_doc, "probe(kind, operation, component)\n\n"
+                        "A probe: a callable without arguments. kind is 'E' for a call's "
+                        "beginning, 'L' for its end, 'F' for\n"
+                        "'the exception being handled is ending it', which comes before its 'L'.");
+PyDoc_STRVAR(bind_doc, "bind(code, operations)\n\n"
+                       "The code with probes in the place of its placeholders. operations is a "
+                       "tuple of (operation, component).\n"
+                       "Code that was just compiled or unmarshalled is changed in place.");
+PyDoc_STRVAR(
+    is_woven_doc, "is_woven(code)\n\nWhether the code has probes among its own constants.");
+PyDoc_STRVAR(compile_doc, "compile_quietly(source, filename, flags=0)\n\n"
+                          "The code of a module (or what else the flags of compile() say), without "
+                          "the compiler's warnings.");
+PyDoc_STRVAR(run_doc, "run(function, arguments)\n\n"
+                      "Calls the function with a tuple of arguments, on a stack that seems empty. "
+                      "False after an uncaught exception,\n"
+                      "which has then been shown; SystemExit is raised.");
+PyDoc_STRVAR(run_code_doc, "run_code(code, globals)\n\nRuns the code, as run does a function.");
+
+static PyMethodDef methods[] = {
+    {"start", start, METH_VARARGS, start_doc},
+    {"stop", stop, METH_O, stop_doc},
+    {"is_running", is_running, METH_NOARGS, is_running_doc},
+    {"stats", stats, METH_NOARGS, stats_doc},
+    {"matches", matches, METH_VARARGS, matches_doc},
+    {"say", say_method, METH_O, say_doc},
+    {"probe", probes_method, METH_VARARGS, probe_doc},
+    {"bind", code_bind_method, METH_VARARGS, bind_doc},
+    {"is_woven", code_is_woven_method, METH_O, is_woven_doc},
+    {"compile_quietly", code_compile_method, METH_VARARGS, compile_doc},
+    {"run", program_run_method, METH_VARARGS, run_doc},
+    {"run_code", program_run_code_method, METH_VARARGS, run_code_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+static int on_exec(PyObject *module)
+{
+    struct module_state *state = module_state(module);
+
+    state->probe_type = probes_make_type(module);
+    if (state->probe_type == NULL || PyModule_AddType(module, state->probe_type) != 0)
+        return -1;
+    if (PyModule_AddObject(module, "PLACEHOLDER",
+            PyUnicode_FromStringAndSize(CODE_PLACEHOLDER, CODE_PLACEHOLDER_SIZE)) != 0)
+        return -1;
+    return PyModule_AddStringConstant(module, "__version__", PACKAGE_VERSION);
+}
+
+static int on_traverse(PyObject *module, visitproc visit, void *arg)
+{
+    Py_VISIT(module_state(module)->probe_type);
+    return 0;
+}
+
+static int on_clear(PyObject *module)
+{
+    Py_CLEAR(module_state(module)->probe_type);
+    return 0;
+}
+
+static void on_free(void *module)
+{
+    on_clear(module);
+}
+
+static PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, (void *)on_exec},
+#if PY_VERSION_HEX >= 0x030C0000
+    {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_SUPPORTED},
+#endif
+    {0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "kieker._kieker",
+    .m_doc = "The part of the agent that is written in C.",
+    .m_size = sizeof(struct module_state),
+    .m_methods = methods,
+    .m_slots = slots,
+    .m_traverse = on_traverse,
+    .m_clear = on_clear,
+    .m_free = on_free,
+};
+
+PyMODINIT_FUNC PyInit__kieker(void);
+
+PyMODINIT_FUNC PyInit__kieker(void)
+{
+    return PyModuleDef_Init(&definition);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the extension kieker._kieker share: the module's state. Everything here needs
+ * the interpreter's lock. */
+#ifndef KIEKER_AGENT_PYTHON_MODULE_H
+#define KIEKER_AGENT_PYTHON_MODULE_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+struct module_state {
+    PyTypeObject *probe_type;
+};
+
+static inline struct module_state *module_state(PyObject *module)
+{
+    return (struct module_state *)PyModule_GetState(module);
+}
+
+#endif

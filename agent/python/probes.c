@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/python/probes.h"
+
+#include <stddef.h>
+#include <structmember.h>
+
+#include "agent/core/agent.h"
+#include "agent/core/probe.h"
+
+#define CAUSE_ARGUMENT_MAX 4000 /* characters of a text that is made part of a cause */
+
+const char probes_letters[PROBE_KINDS + 1] = "ELF";
+
+struct probe {
+    PyObject_HEAD vectorcallfunc call;
+    uint32_t operation;
+    enum probe_kind kind;
+};
+
+/* The exception being handled, or NULL; a new reference. */
+static PyObject *handled_exception(void)
+{
+#if PY_VERSION_HEX >= 0x030B0000
+    return PyErr_GetHandledException();
+#else
+    PyObject *type, *value, *traceback;
+
+    PyErr_GetExcInfo(&type, &value, &traceback);
+    Py_XDECREF(type);
+    Py_XDECREF(traceback);
+    return value;
+#endif
+}
+
+/* Whether its repr() runs no code but the interpreter's own, and not much of that. */
+static int is_plain(PyObject *value)
+{
+    if (PyUnicode_CheckExact(value))
+        return PyUnicode_GET_LENGTH(value) <= CAUSE_ARGUMENT_MAX;
+    if (PyBytes_CheckExact(value))
+        return PyBytes_GET_SIZE(value) <= CAUSE_ARGUMENT_MAX;
+    if (PyLong_CheckExact(value))
+        return _PyLong_NumBits(value) < 1024;
+    return value == Py_None || PyBool_Check(value) || PyFloat_CheckExact(value);
+}
+
+/* Whether repr(exception) is harmless: inherited from BaseException, all arguments plain. */
+static int has_plain_repr(PyObject *exception)
+{
+    PyObject *arguments = ((PyBaseExceptionObject *)exception)->args;
+
+    if (Py_TYPE(exception)->tp_repr != ((PyTypeObject *)PyExc_BaseException)->tp_repr)
+        return 0;
+    if (arguments == NULL || !PyTuple_CheckExact(arguments) || PyTuple_GET_SIZE(arguments) > 8)
+        return 0;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(arguments); i++)
+        if (!is_plain(PyTuple_GET_ITEM(arguments, i)))
+            return 0;
+    return 1;
+}
+
+/*
+ * The cause to report: repr(exception) where that is harmless, else the type's name, since a user's
+ * __repr__ could do anything.
+ */
+static uint32_t cause_of(PyObject *exception)
+{
+    const char *name = Py_TYPE(exception)->tp_name, *text = NULL;
+    Py_ssize_t size = 0;
+    PyObject *repr = NULL;
+    uint32_t cause;
+
+    if (PyExceptionInstance_Check(exception) && has_plain_repr(exception)) {
+        repr = PyObject_Repr(exception);
+        if (repr != NULL)
+            text = PyUnicode_AsUTF8AndSize(repr, &size);
+        if (text == NULL)
+            PyErr_Clear(); /* out of memory, too deep, or a lone surrogate */
+    }
+    cause = text != NULL ? agent_cause(text, (size_t)size) : agent_cause(name, strlen(name));
+    Py_XDECREF(repr);
+    return cause;
+}
+
+static PyObject *on_enter(PyObject *self, PyObject *const *arguments, size_t count, PyObject *names)
+{
+    (void)arguments, (void)count, (void)names;
+    probe_enter(((struct probe *)self)->operation);
+    Py_RETURN_NONE;
+}
+
+static PyObject *on_leave(PyObject *self, PyObject *const *arguments, size_t count, PyObject *names)
+{
+    (void)arguments, (void)count, (void)names;
+    probe_leave(((struct probe *)self)->operation);
+    Py_RETURN_NONE;
+}
+
+static PyObject *on_failed(
+    PyObject *self, PyObject *const *arguments, size_t count, PyObject *names)
+{
+    PyObject *type, *value, *traceback, *exception;
+    uint32_t cause;
+
+    (void)arguments, (void)count, (void)names;
+    if (!agent_is_running())
+        Py_RETURN_NONE;
+    PyErr_Fetch(&type, &value, &traceback);
+    exception = handled_exception();
+    if (exception != NULL && exception != Py_None)
+        cause = cause_of(exception);
+    else
+        cause = agent_cause("", 0);
+    Py_XDECREF(exception);
+    PyErr_Restore(type, value, traceback);
+    probe_failed(((struct probe *)self)->operation, cause);
+    Py_RETURN_NONE;
+}
+
+static const vectorcallfunc calls[PROBE_KINDS] = {
+    [PROBE_ENTER] = on_enter, [PROBE_LEAVE] = on_leave, [PROBE_FAILED] = on_failed};
+
+static void probe_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+
+    PyObject_Free(self);
+    Py_DECREF(type);
+}
+
+static PyObject *probe_repr(PyObject *self)
+{
+    static const char *const words[PROBE_KINDS] = {"enter", "leave", "failed"};
+    const struct probe *probe = (const struct probe *)self;
+    const struct text *name, *component;
+
+    agent_operation_names(probe->operation, &name, &component);
+    return PyUnicode_FromFormat(
+        "<kieker probe %s %s.%s>", words[probe->kind], component->bytes, name->bytes);
+}
+
+/* So that code with probes in it can be pickled by those who pickle code. */
+static PyObject *probe_reduce(PyObject *self, PyObject *unused)
+{
+    const struct probe *probe = (const struct probe *)self;
+    const struct text *name, *component;
+    PyObject *module, *method;
+
+    (void)unused;
+    module = PyImport_ImportModule("kieker._kieker");
+    method = module != NULL ? PyObject_GetAttrString(module, "probe") : NULL;
+    Py_XDECREF(module);
+    if (method == NULL)
+        return NULL;
+    agent_operation_names(probe->operation, &name, &component);
+    return Py_BuildValue(
+        "N(Css)", method, probes_letters[probe->kind], name->bytes, component->bytes);
+}
+
+static PyMethodDef probe_methods[] = {
+    {"__reduce__", probe_reduce, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyMemberDef probe_members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(struct probe, call), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot probe_slots[] = {
+    {Py_tp_doc, (void *)(uintptr_t) "A probe of the agent: a constant in the code of an observed "
+                                    "function."},
+    {Py_tp_dealloc, (void *)probe_dealloc},
+    {Py_tp_repr, (void *)probe_repr},
+    {Py_tp_call, (void *)PyVectorcall_Call},
+    {Py_tp_methods, probe_methods},
+    {Py_tp_members, probe_members},
+    {0, NULL},
+};
+
+static PyType_Spec probe_spec = {
+    .name = "kieker._kieker.Probe",
+    .basicsize = sizeof(struct probe),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL
+#if PY_VERSION_HEX >= 0x030A0000
+             | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE
+#endif
+    ,
+    .slots = probe_slots,
+};
+
+PyTypeObject *probes_make_type(PyObject *module)
+{
+    PyTypeObject *type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &probe_spec, NULL);
+
+#if PY_VERSION_HEX < 0x030A0000
+    if (type != NULL)
+        type->tp_new = NULL;
+#endif
+    return type;
+}
+
+PyObject *probes_new(PyTypeObject *type, enum probe_kind kind, uint32_t operation)
+{
+    struct probe *probe = PyObject_New(struct probe, type);
+
+    if (probe == NULL)
+        return NULL;
+    probe->call = calls[kind];
+    probe->kind = kind;
+    probe->operation = operation;
+    return (PyObject *)probe;
+}
+
+uint32_t probes_operation(PyObject *name, PyObject *component)
+{
+    Py_ssize_t name_size, component_size;
+    const char *name_text = PyUnicode_AsUTF8AndSize(name, &name_size);
+    const char *component_text =
+        name_text != NULL ? PyUnicode_AsUTF8AndSize(component, &component_size) : NULL;
+    uint32_t operation;
+
+    if (component_text == NULL)
+        return OPERATIONS_NONE;
+    operation =
+        agent_operation(name_text, (size_t)name_size, component_text, (size_t)component_size);
+    if (operation == OPERATIONS_NONE)
+        PyErr_SetString(PyExc_MemoryError, "too many operations");
+    return operation;
+}
+
+PyObject *probes_method(PyObject *module, PyObject *arguments)
+{
+    PyObject *name, *component;
+    const char *found;
+    uint32_t operation;
+    int letter;
+
+    if (!PyArg_ParseTuple(arguments, "CUU:probe", &letter, &name, &component))
+        return NULL;
+    found = letter > 0 && letter < 128 ? strchr(probes_letters, letter) : NULL;
+    if (found == NULL)
+        return PyErr_Format(PyExc_ValueError, "a probe is 'E', 'L' or 'F', not '%c'", letter);
+    operation = probes_operation(name, component);
+    if (operation == OPERATIONS_NONE)
+        return NULL;
+    return probes_new(
+        module_state(module)->probe_type, (enum probe_kind)(found - probes_letters), operation);
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/python/program.h"
+
+/*
+ * The frames below the program's first one are the agent's, and the interpreter has counted them.
+ * The program must not find them: not by sys._getframe, in a stack trace, as the target of a
+ * warning's stacklevel, nor by an earlier RecursionError.
+ */
+struct hidden {
+    void *frame;
+    int depth;
+};
+
+static struct hidden hide_frames(PyThreadState *thread)
+{
+    struct hidden hidden;
+
+#if PY_VERSION_HEX >= 0x030D0000
+    hidden.frame = thread->current_frame;
+    thread->current_frame = NULL;
+#elif PY_VERSION_HEX >= 0x030B0000
+    hidden.frame = thread->cframe->current_frame;
+    thread->cframe->current_frame = NULL;
+#else
+    hidden.frame = thread->frame;
+    thread->frame = NULL;
+#endif
+#if PY_VERSION_HEX >= 0x030C0000
+    hidden.depth = thread->py_recursion_limit - thread->py_recursion_remaining;
+    thread->py_recursion_remaining += hidden.depth;
+#elif PY_VERSION_HEX >= 0x030B0000
+    hidden.depth = thread->recursion_limit - thread->recursion_remaining;
+    thread->recursion_remaining += hidden.depth;
+#else
+    hidden.depth = thread->recursion_depth;
+    thread->recursion_depth = 0;
+#endif
+    return hidden;
+}
+
+static void show_frames(PyThreadState *thread, struct hidden hidden)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    thread->current_frame = hidden.frame;
+#elif PY_VERSION_HEX >= 0x030B0000
+    thread->cframe->current_frame = hidden.frame;
+#else
+    thread->frame = hidden.frame;
+#endif
+#if PY_VERSION_HEX >= 0x030C0000
+    thread->py_recursion_remaining -= hidden.depth;
+#elif PY_VERSION_HEX >= 0x030B0000
+    thread->recursion_remaining -= hidden.depth;
+#else
+    thread->recursion_depth += hidden.depth;
+#endif
+}
+
+/* Makes the interpreter end as one does that nobody kept from being interrupted: killed by SIGINT,
+ * after its usual end. */
+static void end_by_interrupt(void)
+{
+    PyObject *names = PyDict_New(), *result = NULL;
+
+    if (names != NULL && PyDict_SetItemString(names, "__builtins__", PyEval_GetBuiltins()) == 0)
+        result = PyRun_String("raise KeyboardInterrupt", Py_file_input, names, names);
+    Py_XDECREF(result);
+    Py_XDECREF(names);
+    PyErr_Clear();
+}
+
+/*
+ * What becomes of the program's end: True for a normal one. An uncaught exception is shown as the
+ * interpreter shows it, and False returned; SystemExit is left to the interpreter.
+ */
+static PyObject *conclude(PyThreadState *thread, struct hidden hidden, PyObject *result)
+{
+    int interrupted;
+
+    if (result != NULL) {
+        Py_DECREF(result);
+        show_frames(thread, hidden);
+        Py_RETURN_TRUE;
+    }
+    if (PyErr_ExceptionMatches(PyExc_SystemExit)) {
+        show_frames(thread, hidden);
+        return NULL;
+    }
+    interrupted = PyErr_ExceptionMatches(PyExc_KeyboardInterrupt);
+    PyErr_PrintEx(1);
+    show_frames(thread, hidden);
+    if (interrupted)
+        end_by_interrupt();
+    Py_RETURN_FALSE;
+}
+
+PyObject *program_run_method(PyObject *module, PyObject *arguments)
+{
+    PyThreadState *thread = PyThreadState_Get();
+    PyObject *function, *values;
+    struct hidden hidden;
+
+    (void)module;
+    if (!PyArg_ParseTuple(arguments, "OO!:run", &function, &PyTuple_Type, &values))
+        return NULL;
+    hidden = hide_frames(thread);
+    return conclude(thread, hidden, PyObject_CallObject(function, values));
+}
+
+PyObject *program_run_code_method(PyObject *module, PyObject *arguments)
+{
+    PyThreadState *thread = PyThreadState_Get();
+    PyObject *code, *globals;
+    struct hidden hidden;
+
+    (void)module;
+    if (!PyArg_ParseTuple(arguments, "O!O!:run_code", &PyCode_Type, &code, &PyDict_Type, &globals))
+        return NULL;
+    hidden = hide_frames(thread);
+    return conclude(thread, hidden, PyEval_EvalCode(code, globals, globals));
+}
