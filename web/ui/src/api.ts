@@ -65,7 +65,7 @@ export interface TraceRow {
   depth: number;
   failed: number;
   state: "running" | "complete" | "incomplete" | "damaged";
-  class: string;
+  class: string | null; // not known while it runs
   trace_id: string;
   session: string;
   stream: string;
@@ -92,6 +92,8 @@ export interface Call {
 export interface TraceAnswer extends Answer<Call> {
   trace: TraceRow;
   threshold_ns: number;
+  hidden_calls: number; // left out beside the rows, not below one of them
+  hidden_ns: number;
 }
 
 export interface Operation {
@@ -156,6 +158,8 @@ export interface Path {
   p50_ns: number;
   p95_ns: number;
   p99_ns: number;
+  hidden_calls: number;
+  hidden_ns: number;
   children: Path[];
 }
 
@@ -175,13 +179,13 @@ export type Verb = "status" | "runs" | "traces" | "trace" | "operations" | "grap
 export type Params = Record<string, string>;
 
 /** Which filters a verb understands; the chips of the others are shown as not applied. */
-const AGGREGATE = ["run", "since", "until", "op", "component"];
+const AGGREGATE = ["run", "host", "since", "until", "op", "component"];
 const TAKES: Record<Verb, readonly string[] | "all"> = {
   status: [],
   runs: [],
   traces: "all",
   trace: [],
-  operations: AGGREGATE,
+  operations: [...AGGREGATE, "min-calls", "failed"],
   graph: AGGREGATE,
   tree: AGGREGATE,
   latency: AGGREGATE,

@@ -3,7 +3,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Minute } from "./api.ts";
-import { atToMs, count, duration } from "./format.ts";
+import { atToMs, count, duration, minute } from "./format.ts";
 import { useNarrow, useSize } from "./hooks.ts";
 import { LINES, type Plot } from "./plotlines.ts";
 import { token, useTheme } from "./theme.ts";
@@ -23,7 +23,7 @@ interface Props {
 function said(rows: readonly Minute[], atS: number | null): string {
   const r = (atS !== null && rows.find((m) => atToMs(m.at) / 1000 === atS)) || rows[rows.length - 1];
   if (!r) return "";
-  const at = new Date(atToMs(r.at)).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  const at = minute(r.at);
   return `${at} · ${count(r.calls)} calls · ${r.failed ? `${count(r.failed)} failed · ` : ""}p50 ${duration(r.p50_ns)} · p95 ${duration(r.p95_ns)} · p99 ${duration(r.p99_ns)} · max ${duration(r.max_ns)}`;
 }
 

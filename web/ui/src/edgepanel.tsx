@@ -19,6 +19,13 @@ export function nodeName(names: Names, id: string): string {
   return n.parent && n.level === "operation" ? `${n.parent}.${n.name}` : n.name;
 }
 
+/** The last part of a name first: it says most where there is little room. */
+export function NodeName({ names, id }: { names: Names; id: string }) {
+  const full = nodeName(names, id);
+  const dot = full.lastIndexOf(".");
+  return <Name operation={full.slice(dot + 1)} component={dot > 0 ? full.slice(0, dot) : ""} />;
+}
+
 /** The filter that finds the traces in which this edge occurs; none for containers. */
 export function edgeFilter(level: string, e: Pick<GraphEdge, "source" | "target">): Filter | null {
   if (level === "operation") return { caller: e.source, callee: e.target };
@@ -131,7 +138,7 @@ export function NodePanel(p: NodeProps) {
             .map((e) => (
               <li key={edgeKey(e)}>
                 <button type="button" class="link clip" onClick={() => p.onEdge(e)}>
-                  {nodeName(p.names, other(e))}
+                  <NodeName names={p.names} id={other(e)} />
                 </button>
                 <span class="right">{count(e.calls)} ×</span>
               </li>

@@ -17,6 +17,22 @@ export function agentCommand(listen: string): string {
   return `python3 -m kieker${writer} yourprogram.py`;
 }
 
+function hostAndPort(listen: string): [string, string] {
+  const colon = listen.lastIndexOf(":");
+  return [listen.slice(0, colon).replace(/^\[|\]$/g, ""), listen.slice(colon + 1)];
+}
+
+function javaCommand(listen: string): string {
+  const [host, port] = hostAndPort(listen);
+  const writer = "kieker.monitoring.writer.tcp.SingleSocketTcpWriter";
+  return `java -javaagent:kieker-aspectj.jar -Dkieker.monitoring.writer=${writer} -D${writer}.hostname=${host} -D${writer}.port=${port} -jar yourprogram.jar`;
+}
+
+function cCommand(listen: string): string {
+  const [host, port] = hostAndPort(listen);
+  return `KIEKER_HOSTNAME=${host} KIEKER_PORT=${port} ./yourprogram`;
+}
+
 /** Which chip removes most: how many traces there would be without each. */
 function FilteredOut({ at, what }: { at: Place; what: string }) {
   const keys = Object.keys(at.filter);
@@ -77,6 +93,13 @@ function Waiting({ status, connections }: { status: Status | null; connections: 
       )}
       <p>Run a Python program under the agent; no edit is needed:</p>
       <Command text={agentCommand(listen)} what="the agent's command" />
+      <details>
+        <summary>Java or C</summary>
+        <p>A Java program with Kieker's AspectJ agent:</p>
+        <Command text={javaCommand(listen)} what="the options of Java" />
+        <p>A C program that is linked with Kieker's library:</p>
+        <Command text={cCommand(listen)} what="the environment of C" />
+      </details>
       <p>This page turns to the first trace by itself.</p>
       {status && (
         <p class="muted">

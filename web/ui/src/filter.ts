@@ -55,14 +55,9 @@ export function chipText(key: string, value: string): string {
   return `${title} ${value}`;
 }
 
-/** Glob characters of a name are taken literally: a Java signature holds "[]". */
-export function globLiteral(name: string): string {
-  return name.replace(/[[*?]/g, "[$&]");
-}
-
-/** The glob that matches one operation and no other. */
+/** The glob that finds one operation. A name that holds "*" or "?" may find others too: see its id. */
 export function operationGlob(component: string, operation: string): string {
-  return globLiteral(component ? `${component}.${operation}` : operation);
+  return component ? `${component}.${operation}` : operation;
 }
 
 export interface Search {

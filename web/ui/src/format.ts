@@ -74,6 +74,12 @@ export function time(at: string | null | undefined, now = Date.now()): string {
   return `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())} ${clock}`;
 }
 
+/** The same without seconds. */
+export function minute(at: string, now = Date.now()): string {
+  const text = time(at, now);
+  return text.includes(" ") ? text.slice(0, 16) : text.slice(0, 5);
+}
+
 /** ISO time in UTC with all nine digits. */
 export function isoTime(at: string | null | undefined): string {
   if (!at) return "";

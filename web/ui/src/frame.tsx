@@ -139,6 +139,7 @@ function ThemeSwitch() {
 
 function Chips({ at }: { at: Place }) {
   const chips = Object.entries(at.filter);
+  if (!chips.length) return null;
   return (
     <div class="chips" role="group" aria-label="Filter">
       {chips.map(([key, value]) => {
@@ -161,9 +162,6 @@ function Chips({ at }: { at: Place }) {
           Drop all
         </button>
       )}
-      <span class="space" />
-      <Copy text={() => location.href} label="Copy link" what="a link to exactly this view" />
-      <Copy text={() => command(place())} label="Copy as kieker-query" what={`“${command(at)}”`} />
     </div>
   );
 }
@@ -194,6 +192,11 @@ function Bar({ at, children }: { at: Place; children: ComponentChildren }) {
       <SearchBox at={at} />
       <RunPicker at={at} />
       <TimeRange at={at} />
+      <span class="space" />
+      <span class="copies">
+        <Copy text={() => location.href} label="Copy link" what="a link to exactly this view" />
+        <Copy text={() => command(place())} label="Copy as kieker-query" what={`“${command(at)}”`} />
+      </span>
       {children}
     </header>
   );

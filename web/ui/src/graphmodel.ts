@@ -87,10 +87,30 @@ export interface Shape {
 }
 
 const INCH = 72;
+const WIDE_PX = 1400; // rows wider than this are better laid as columns: boxes are wider than high
+
+/** Distance of each node from those that nobody calls. */
+export function depths(shape: Shape): number[] {
+  const depth = shape.nodes.map(() => -1);
+  const called = new Set(shape.edges.filter(([a, b]) => a !== b).map(([, b]) => b));
+  let front = shape.nodes.map((_, i) => i).filter((i) => !called.has(i));
+  if (!front.length && shape.nodes.length) front = [0];
+  for (let d = 0; front.length; d++) {
+    for (const i of front) depth[i] = d;
+    front = [...new Set(shape.edges.filter(([a]) => depth[a] === d).map(([, b]) => b))].filter((i) => depth[i] === -1);
+  }
+  return depth.map((d) => Math.max(0, d));
+}
+
+function direction(shape: Shape): "TB" | "LR" {
+  const rows = new Map<number, number>();
+  depths(shape).forEach((d, i) => rows.set(d, (rows.get(d) ?? 0) + shape.nodes[i]!.w));
+  return Math.max(0, ...rows.values()) > WIDE_PX ? "LR" : "TB";
+}
 
 /** The graph in Graphviz' language. The simple form takes straight lines and no boxes. */
 export function dotText(shape: Shape, simple: boolean): string {
-  const out = ["digraph {", `rankdir=TB; nodesep=0.28; ranksep=0.55; splines=${simple ? "line" : "true"};`];
+  const out = ["digraph {", `rankdir=${direction(shape)}; nodesep=0.28; ranksep=0.7; splines=${simple ? "line" : "true"};`];
   if (simple) out.push("nslimit=2; mclimit=0.5;");
   out.push('node [shape=box fixedsize=true label=""]; edge [arrowsize=0.6];');
   const groups = new Map<string, number[]>();

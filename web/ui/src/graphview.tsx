@@ -15,6 +15,9 @@ const BOX_PAD = 22;
 const LABELS_MAX = 40; // with more edges than this, only the selected and hovered ones say their numbers
 const STEPS = 5;
 const ZOOM_MAX = 3;
+const MARGIN = 16;
+const READABLE = 0.55; // scale below which nothing can be read
+const TINY = 0.02;
 
 let measure: CanvasRenderingContext2D | null = null;
 
@@ -33,7 +36,9 @@ function label(node: GraphNode, level: string): string {
 }
 
 function second(node: GraphNode): string {
-  return node.id === ENTRY ? "" : `${short(node.calls)} calls · p95 ${duration(node.p95_ns)}`;
+  if (node.id === ENTRY) return "";
+  const failed = node.failed ? `! ${percent(node.failed / Math.max(1, node.calls))} · ` : "";
+  return `${failed}${short(node.calls)} calls · p95 ${duration(node.p95_ns)}`;
 }
 
 export function shapeOf(part: Part, level: string): Shape {
@@ -66,6 +71,18 @@ function curve(points: readonly [number, number][]): string {
   return tip ? d + `L${tip[0]},${tip[1]}` : d;
 }
 
+/** The point halfway along: edges' numbers stand there. */
+function middleOf(points: readonly [number, number][]): [number, number] {
+  const pieces = Math.floor((points.length - 1) / 3);
+  const at = 3 * Math.floor((pieces - 1) / 2);
+  const p = points.slice(at, at + 4);
+  if (pieces < 1 || p.length < 4) return points[points.length >> 1]!;
+  // at the seam of two pieces when their number is even, else in the middle of one
+  if (pieces % 2 === 0) return p[3]!;
+  const mix = (i: 0 | 1) => (p[0]![i] + 3 * p[1]![i] + 3 * p[2]![i] + p[3]![i]) / 8;
+  return [mix(0), mix(1)];
+}
+
 function arrow(points: readonly [number, number][], size: number): string {
   const tip = points[points.length - 1];
   const from = points[points.length - 2];
@@ -83,6 +100,7 @@ export interface GraphViewProps {
   found: ReadonlySet<string> | null; // nodes the search found
   node: string | undefined;
   edge: string | undefined; // edgeKey
+  centre: string; // the node to begin with when not all fits
   onNode(id: string | null): void;
   onEdge(e: GraphEdge): void;
   onFocus(id: string): void;
@@ -90,15 +108,23 @@ export interface GraphViewProps {
 
 type Box = Rect;
 
-function fitTo(layout: Layout, width: number, height: number): Box {
-  const pad = 16;
-  const scale = Math.min(1.25, (width - 2 * pad) / layout.width, (height - 2 * pad) / layout.height);
-  const s = Math.max(0.02, scale);
-  return { x: layout.width / 2 - width / s / 2, y: layout.height / 2 - height / s / 2, w: width / s, h: height / s };
+/** The whole graph, or as much around one of its nodes as can still be read. */
+function fitTo(layout: Layout, width: number, height: number, least: number, around: Rect | undefined): Box {
+  const scale = Math.min(1.25, (width - 2 * MARGIN) / layout.width, (height - 2 * MARGIN) / layout.height);
+  const s = Math.max(least, scale);
+  const [w, h] = [width / s, height / s];
+  const place = (size: number, room: number, mid: number) =>
+    size <= room ? size / 2 - room / 2 : Math.max(-MARGIN, Math.min(size + MARGIN - room, mid - room / 2));
+  return {
+    x: place(layout.width, w, around ? around.x + around.w / 2 : 0),
+    y: place(layout.height, h, around ? around.y + around.h / 2 : 0),
+    w,
+    h,
+  };
 }
 
 function edgeText(e: GraphEdge): string {
-  return `${short(e.calls)} × · p95 ${duration(e.p95_ns)}${e.failed ? ` · ! ${short(e.failed)}` : ""}`;
+  return `${short(e.calls)} · ${duration(e.p95_ns)}${e.failed ? ` · ! ${short(e.failed)}` : ""}`;
 }
 
 /** The node next in a direction: near, and more ahead than aside. */
@@ -124,14 +150,17 @@ export function GraphView(p: GraphViewProps) {
   const [hover, setHover] = useState<string | null>(null);
   const drag = useRef<{ x: number; y: number; box: Box; moved: boolean } | null>(null);
   const stop = useRef(0);
-  const fit = fitTo(p.layout, Math.max(1, size.width), Math.max(1, size.height));
-  const view = box ?? fit;
+  const [width, height] = [Math.max(1, size.width), Math.max(1, size.height)];
+  const fit = fitTo(p.layout, width, height, TINY, undefined);
+  const centre = Math.max(0, p.part.nodes.findIndex((n) => n.id === p.centre));
+  const first = useMemo(() => fitTo(p.layout, width, height, READABLE, p.layout.nodes[centre]), [p.layout, width, height]);
+  const view = box ?? first;
   useEffect(() => setBox(null), [p.layout]);
 
   const values = useMemo(() => p.part.edges.map((e) => e.p95_ns), [p.part]);
   const most = useMemo(() => Math.max(2, ...p.part.edges.map((e) => e.calls)), [p.part]);
   const zoom = (factor: number, cx = view.x + view.w / 2, cy = view.y + view.h / 2) => {
-    const w = Math.min(fit.w * 4, Math.max(size.width / ZOOM_MAX, view.w / factor));
+    const w = Math.min(Math.max(fit.w, first.w) * 2, Math.max(size.width / ZOOM_MAX, view.w / factor));
     const k = w / view.w;
     setBox({ x: cx - (cx - view.x) * k, y: cy - (cy - view.y) * k, w, h: view.h * k });
   };
@@ -163,7 +192,7 @@ export function GraphView(p: GraphViewProps) {
     else if (node && e.key === "f") p.onFocus(node.id);
     else if (e.key === "+" || e.key === "=") zoom(1.4);
     else if (e.key === "-") zoom(1 / 1.4);
-    else if (e.key === "0") setBox(null);
+    else if (e.key === "0") setBox(fit);
     else if (e.key === "Escape") p.onNode(null);
     else return;
     e.preventDefault();
@@ -179,7 +208,7 @@ export function GraphView(p: GraphViewProps) {
     const chosen = key === p.edge;
     const step = p.colour === "p95" ? `heat-${heat(e.p95_ns, values)}` : e.failed ? "heat-fail" : "heat-none";
     const width = 1 + 4 * (Math.log(Math.max(1, e.calls)) / Math.log(most));
-    const mid = points[Math.floor((points.length - 1) / 2)]!;
+    const mid = middleOf(points);
     const d = curve(points);
     const quiet = p.node !== undefined && !near(e) && !chosen ? " quiet" : "";
     return (
@@ -219,7 +248,6 @@ export function GraphView(p: GraphViewProps) {
           {label(n, p.level)}
         </text>
         <text class="numbers" x={r.w / 2} y={r.h / 2 + 9}>
-          {n.failed ? `! ${percent(n.failed / Math.max(1, n.calls))} · ` : ""}
           {second(n)}
         </text>
       </g>
@@ -269,7 +297,7 @@ export function GraphView(p: GraphViewProps) {
         <button type="button" aria-label="Smaller" onClick={() => zoom(1 / 1.4)}>
           −
         </button>
-        <button type="button" aria-label="Fit" onClick={() => setBox(null)}>
+        <button type="button" aria-label="Fit" onClick={() => setBox(fit)}>
           Fit
         </button>
       </div>

@@ -74,6 +74,7 @@ export function useTick(everyMs: number): number {
     const look = () => {
       const s = liveState();
       const now = mark(s);
+      if (seen.current.mark === "") seen.current.mark = now; // the first summary tells nothing new
       if (!s.on || now === seen.current.mark) return;
       const wait = seen.current.at + everyMs - Date.now();
       clearTimeout(timer);

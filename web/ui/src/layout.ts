@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where nodes and edges stand: asked of Graphviz in a worker, with a deadline; then simpler.
 
-import { clusterNames, dotText, type Shape } from "./graphmodel.ts";
+import { clusterNames, depths, dotText, type Shape } from "./graphmodel.ts";
 import type { FromWorker, ToWorker } from "./graphworker.ts";
 
 declare const GRAPH_WORKER: string; // its hashed name, put in by the build
@@ -77,16 +77,8 @@ async function run(dot: string): Promise<Extract<FromWorker, { kind: "done" }>> 
 
 /** Without an engine: rows by distance from the nodes that nobody calls. */
 export function rowsLayout(shape: Shape): Layout {
-  const depth = shape.nodes.map(() => -1);
-  const called = new Set(shape.edges.filter(([a, b]) => a !== b).map(([, b]) => b));
-  let front = shape.nodes.map((_, i) => i).filter((i) => !called.has(i));
-  if (!front.length && shape.nodes.length) front = [0];
-  for (let d = 0; front.length; d++) {
-    for (const i of front) depth[i] = d;
-    front = [...new Set(shape.edges.filter(([a]) => depth[a] === d).map(([, b]) => b))].filter((i) => depth[i] === -1);
-  }
   const rows: number[][] = [];
-  depth.forEach((d, i) => (rows[d < 0 ? 0 : d] ??= []).push(i));
+  depths(shape).forEach((d, i) => (rows[d] ??= []).push(i));
   const [gap, step] = [24, 90];
   const widths = rows.map((r) => r.reduce((sum, i) => sum + shape.nodes[i]!.w + gap, -gap));
   const width = Math.max(1, ...widths);

@@ -7,9 +7,11 @@ import { startTheme } from "./theme.ts";
 import { listenToHistory } from "./url.ts";
 import "uplot/dist/uPlot.min.css";
 import "./styles/tokens.css";
+import "./styles/base.css";
 import "./styles/frame.css";
 import "./styles/tables.css";
 import "./styles/pages.css";
+import "./styles/drawings.css";
 
 startTheme();
 listenToHistory();

@@ -3,7 +3,7 @@
 
 import uPlot from "uplot";
 import type { Minute } from "./api.ts";
-import { atToMs, duration } from "./format.ts";
+import { atToMs, duration, time } from "./format.ts";
 import { LINES, type Plot, type PlotRequest } from "./plotlines.ts";
 
 const MINUTE_S = 60;
@@ -26,6 +26,23 @@ export function columns(rows: readonly Minute[]): (number | null)[][] {
   return out;
 }
 
+const isPower = (t: number) => /^10*$/.test(String(t));
+
+/** Only powers of ten have a line: the others make a fence. */
+const powers = (_u: uPlot, at: number[]) => at.map((t) => (isPower(t) ? t : null));
+
+/** Hours and minutes, and the day where it changes. */
+function clock(_u: uPlot, at: number[]): string[] {
+  let day = "";
+  return at.map((s) => {
+    const text = time(String(Math.round(s)) + "000000000", 0);
+    const [today = "", hours = ""] = text.split(" ");
+    const shown = hours.slice(0, 5) + (today === day ? "" : `\n${today}`);
+    day = today;
+    return shown;
+  });
+}
+
 function options(r: PlotRequest, show: (x: number | null) => void): uPlot.Options {
   const thin = { stroke: r.color("line"), width: 1 };
   const axis = { stroke: r.color("muted"), grid: thin, ticks: thin, font: "12px system-ui, sans-serif" };
@@ -36,11 +53,13 @@ function options(r: PlotRequest, show: (x: number | null) => void): uPlot.Option
     cursor: { y: false, drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
     scales: { x: { time: true }, y: { distr: 3 } },
     axes: [
-      axis,
+      { ...axis, values: clock },
       {
         ...axis,
+        grid: { ...thin, filter: powers },
+        ticks: { ...thin, filter: powers },
         size: 64,
-        values: (_u, ticks) => ticks.map((t) => (t !== null && /^1(0*)$/.test(String(t)) ? duration(t) : "")),
+        values: (_u, at) => at.map((t) => (isPower(t) ? duration(t).replace(/\.0+/, "") : "")),
       },
     ],
     series: [

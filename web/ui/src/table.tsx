@@ -9,6 +9,7 @@ import { useVirtual } from "./virtual.ts";
 
 const ROW = 30;
 const HEADER = 32;
+const GAP = 16; // px between columns, as in the style sheet
 
 export interface Column<R> {
   key: string;
@@ -16,6 +17,7 @@ export interface Column<R> {
   width: string; // a grid track
   right?: boolean;
   sort?: string; // the parameter's value, where it can be sorted by
+  ascending?: boolean; // sorted from A on at first
   narrow?: string; // track on narrow screens; without it the column is left out there
   help?: string;
   cell(row: R, index: number): ComponentChildren;
@@ -37,12 +39,19 @@ interface Props<R> {
   version?: unknown;
 }
 
+/** What the columns need at least; with less room the table is scrolled sideways. */
+export function leastWidth(tracks: string): number {
+  const px = [...tracks.matchAll(/(\d+)px/g)].map((m) => Number(m[1]));
+  return px.reduce((sum, n) => sum + n + GAP, GAP);
+}
+
 function Header<R>({ column, props }: { column: Column<R>; props: Props<R> }) {
   const sorted = column.sort !== undefined && props.sort === column.sort;
   const aria = sorted ? (props.order === "asc" ? "ascending" : "descending") : undefined;
   const press = () => {
-    const order = sorted && props.order !== "asc" ? "asc" : "desc";
-    props.onSort?.(column.sort!, order);
+    const first = column.ascending ? "asc" : "desc";
+    const other = column.ascending ? "desc" : "asc";
+    props.onSort?.(column.sort!, sorted && props.order === first ? other : first);
   };
   return (
     <div role="columnheader" class={column.right ? "right" : ""} aria-sort={aria} title={column.help}>
@@ -145,7 +154,7 @@ export function Table<R>(p: Props<R>) {
       aria-colcount={columns.length}
       ref={v.ref}
       onKeyDown={onKey}
-      style={{ "--tracks": tracks }}
+      style={{ "--tracks": tracks, "--least": `${leastWidth(tracks)}px` }}
     >
       <div role="rowgroup" class="head">
         <div role="row" class="row" aria-rowindex={1}>

@@ -11,6 +11,7 @@ export interface TraceData {
   trace: TraceRow | null;
   total: number;
   thresholdNs: number;
+  hiddenAtTop: number; // short calls that nobody calls
   error: ApiError | null;
   asking: ReadonlySet<string>; // calls whose subtree is under way
   version: number; // grows when the model has changed
@@ -76,6 +77,7 @@ export function useTrace(id: string): TraceData {
     trace: answer?.trace ?? null,
     total: answer?.total ?? 0,
     thresholdNs: answer?.threshold_ns ?? 0,
+    hiddenAtTop: answer?.hidden_calls ?? 0,
     error,
     asking,
     version,

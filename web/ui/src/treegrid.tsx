@@ -4,12 +4,13 @@
 import type { ComponentChildren, TargetedKeyboardEvent } from "preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { useNarrow } from "./hooks.ts";
+import { leastWidth } from "./table.tsx";
 import { useVirtual } from "./virtual.ts";
 
 const ROW = 26;
 const HEADER = 30;
-const INDENT = 14;
-const INDENT_LEVELS = 24; // deeper rows stand no further right, but say their level
+const INDENTS = [14, 4]; // px a level: up to the tenth, then
+const INDENT_LEVELS = 30; // deeper rows stand no further right, but say their level
 
 export interface TreeRow {
   key: string;
@@ -41,6 +42,13 @@ interface Props<R extends TreeRow> {
   onKey?(e: KeyboardEvent, row: R): boolean; // true: it was for the page
 }
 
+/** How far right a row stands: less and less with depth, so that names keep their room. */
+function indentOf(level: number, narrow: boolean): number {
+  const deep = Math.max(0, Math.min(level, INDENT_LEVELS) - 10);
+  const px = (Math.min(level, 10) - 1) * INDENTS[0]! + deep * INDENTS[1]!;
+  return narrow ? px / 2.5 : px;
+}
+
 function parentOf<R extends TreeRow>(rows: readonly R[], index: number): number {
   const level = rows[index]!.level;
   for (let i = index - 1; i >= 0; i--) if (rows[i]!.level < level) return i;
@@ -65,6 +73,7 @@ export function TreeGrid<R extends TreeRow>(p: Props<R>) {
   const narrow = useNarrow();
   const v = useVirtual(p.rows.length, ROW, HEADER);
   const columns = narrow ? p.columns.filter((c) => c.narrow !== undefined) : p.columns;
+  const tracks = columns.map((c) => (narrow ? c.narrow! : c.width)).join(" ");
   const found = p.rows.findIndex((r) => r.key === p.selected);
   const wantFocus = useRef(false);
   const last = useRef<string | undefined>(undefined);
@@ -108,7 +117,7 @@ export function TreeGrid<R extends TreeRow>(p: Props<R>) {
   for (let i = v.first; i < v.last; i++) {
     const row = p.rows[i];
     if (!row) continue;
-    const indent = Math.min(row.level - 1, INDENT_LEVELS) * INDENT;
+    const indent = indentOf(row.level, narrow);
     drawn.push(
       <div
         role="row"
@@ -132,7 +141,7 @@ export function TreeGrid<R extends TreeRow>(p: Props<R>) {
             {n === 0 && (
               <>
                 <span class="indent" style={{ width: `${indent}px` }}>
-                  {row.level - 1 > INDENT_LEVELS ? `${row.level} ` : ""}
+                  {row.level > INDENT_LEVELS ? `${row.level} ` : ""}
                 </span>
                 <span
                   class={`twisty ${row.open === null ? "" : row.open ? "open" : "closed"}`}
@@ -160,7 +169,7 @@ export function TreeGrid<R extends TreeRow>(p: Props<R>) {
       aria-rowcount={p.rows.length + 1}
       ref={v.ref}
       onKeyDown={onKey}
-      style={{ "--tracks": columns.map((c) => (narrow ? c.narrow! : c.width)).join(" ") }}
+      style={{ "--tracks": tracks, "--least": `${leastWidth(tracks)}px` }}
     >
       <div role="rowgroup" class="head">
         <div role="row" class="row" aria-rowindex={1}>

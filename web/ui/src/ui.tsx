@@ -186,6 +186,18 @@ export function callTitle(c: Pick<Call, "component" | "operation">): string {
   return c.component ? `${c.component}.${c.operation}` : c.operation;
 }
 
+/** Widths of a small table: a name, and so many numbers. */
+export function Widths({ numbers }: { numbers: number }) {
+  return (
+    <colgroup>
+      <col />
+      {Array.from({ length: numbers }, (_, i) => (
+        <col key={i} class="number" />
+      ))}
+    </colgroup>
+  );
+}
+
 /** A fact and its value, for side panels and headers. */
 export function Fact({ name, children }: { name: string; children: ComponentChildren }) {
   return (

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who calls whom: the graph of components, operations or hosts, and the same as a table.
 
+import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { applied, type Graph, type GraphEdge } from "../api.ts";
-import { EdgePanel, NodePanel, nodeName, type Names } from "../edgepanel.tsx";
+import { EdgePanel, NodeName, NodePanel, nodeName, type Names } from "../edgepanel.tsx";
 import { Empty } from "../empty.tsx";
 import { count, duration, plural } from "../format.ts";
 import { choose, edgeKey, ENTRY, type Part } from "../graphmodel.ts";
@@ -64,17 +65,13 @@ function useDrawn(part: Part | null, key: string, level: string): { drawn: Drawn
 }
 
 function edgeColumns(names: Names): readonly Column<GraphEdge>[] {
-  const name = (id: string) => (
-    <span class="clip" title={nodeName(names, id)}>
-      {nodeName(names, id)}
-    </span>
-  );
+  const name = (id: string) => <NodeName names={names} id={id} />;
   const part = "minmax(0, 1fr)";
   return [
-    { key: "source", title: "Caller", width: part, narrow: part, sort: "source", cell: (e) => name(e.source) },
-    { key: "target", title: "Called", width: part, narrow: part, sort: "target", cell: (e) => name(e.target) },
-    { key: "calls", title: "Calls", width: "76px", narrow: "70px", right: true, sort: "calls", cell: (e) => count(e.calls) },
-    { key: "failed", title: "Failed", width: "66px", right: true, sort: "failed", cell: (e) => <Failed n={e.failed} /> },
+    { key: "source", title: "Caller", width: part, narrow: part, sort: "source", ascending: true, cell: (e) => name(e.source) },
+    { key: "target", title: "Called", width: part, narrow: part, sort: "target", ascending: true, cell: (e) => name(e.target) },
+    { key: "calls", title: "Calls", width: "70px", narrow: "70px", right: true, sort: "calls", cell: (e) => count(e.calls) },
+    { key: "failed", title: "Failed", width: "54px", right: true, sort: "failed", cell: (e) => <Failed n={e.failed} /> },
     { key: "p95", title: "p95", width: "76px", narrow: "74px", right: true, sort: "p95_ns", cell: (e) => duration(e.p95_ns) },
   ];
 }
@@ -88,7 +85,7 @@ function sorted(edges: readonly GraphEdge[], by: string, order: "asc" | "desc", 
   });
 }
 
-function Toolbar({ at, part, hidden }: { at: Place; part: Part | null; hidden: string }) {
+function Toolbar({ at, part, hidden, children }: { at: Place; part: Part | null; hidden: string; children: ComponentChildren }) {
   const [find = "", setFind] = useParam("find");
   const [least = "", setLeast] = useParam("edge-calls");
   const level = at.query["level"] ?? "component";
@@ -133,6 +130,9 @@ function Toolbar({ at, part, hidden }: { at: Place; part: Part | null; hidden: s
         {part && `${plural(part.nodes.filter((n) => n.id !== ENTRY).length, "node")}, ${plural(part.edges.length, "edge")}`}
         {hidden}
       </span>
+      <span class="newer" aria-live="polite">
+        {children}
+      </span>
     </div>
   );
 }
@@ -140,7 +140,7 @@ function Toolbar({ at, part, hidden }: { at: Place; part: Part | null; hidden: s
 function Legend({ colour, form }: { colour: string; form: Layout["form"] }) {
   return (
     <p class="legend foot">
-      thickness: calls ·{" "}
+      on edges: calls · p95 · thickness: calls ·{" "}
       {colour === "p95" ? (
         <>
           p95 from low <i class="ramp" aria-hidden="true" /> to high
@@ -194,16 +194,15 @@ export function Architecture({ at }: { at: Place }) {
   return (
     <div class="page fill architecture">
       <h1 class="sr">Architecture</h1>
-      <Toolbar at={at} part={part} hidden={hidden + (data.truncated ? "; the server left some out" : "")} />
-      {error && <Problem error={error} />}
-      <p class="newer" aria-live="polite">
+      <Toolbar at={at} part={part} hidden={hidden + (data.truncated ? "; the server left some out" : "")}>
         {news > 0 && (
           <button type="button" onClick={tidy}>
             {count(news)} new — tidy up
           </button>
         )}
         {busy && <span class="muted">laying out …</span>}
-      </p>
+      </Toolbar>
+      {error && <Problem error={error} />}
       <div class="split">
         <div class="main">
           {drawn && (
@@ -215,6 +214,7 @@ export function Architecture({ at }: { at: Place }) {
               found={found}
               node={node}
               edge={chosen}
+              centre={node ?? source ?? focus ?? ENTRY}
               onNode={onNode}
               onEdge={onEdge}
               onFocus={onFocus}

@@ -42,6 +42,7 @@ function columns(total: number): readonly TreeColumn<Row>[] {
         <>
           <i class={`swatch hue-${hueOf(r.path.component)}`} aria-hidden="true" />
           <Name operation={r.path.operation} component={r.path.component} />
+          {r.path.hidden_calls > 0 && <span class="more">&nbsp; +{plural(r.path.hidden_calls, "lighter call")}</span>}
         </>
       ),
     },

@@ -9,7 +9,7 @@ import { operationGlob, without } from "../filter.ts";
 import { count, duration, percent } from "../format.ts";
 import { edgeKey, ENTRY } from "../graphmodel.ts";
 import { useQuery, useTick, useTitle } from "../hooks.ts";
-import { Fact, Failed, Link, Loading, Name, Problem } from "../ui.tsx";
+import { Fact, Failed, Link, Loading, Name, Problem, Widths } from "../ui.tsx";
 import { go, type Place } from "../url.ts";
 
 const REFRESH_MS = 3000;
@@ -57,6 +57,7 @@ function Side({ title, none, edges, other, names }: SideProps) {
         <p class="muted">{none}</p>
       ) : (
         <table class="plain">
+<Widths numbers={3} />
           <thead>
             <tr>
               <th scope="col">operation</th>
@@ -176,6 +177,7 @@ export function OperationPage({ at }: { at: Place }) {
           </span>
         </h2>
         <table class="plain">
+<Widths numbers={2} />
           <thead>
             <tr>
               <th scope="col">root operation</th>

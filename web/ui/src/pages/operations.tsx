@@ -30,21 +30,22 @@ function columns(total: number, self: number): readonly Column<Operation>[] {
     {
       key: "operation",
       title: "Operation",
-      width: "minmax(200px, 1fr)",
+      width: "minmax(180px, 1fr)",
       narrow: "minmax(0, 1fr)",
       sort: "operation",
+      ascending: true,
       cell: (o) => (
         <Link to="operation" query={operationQuery(o)} tabIndex={-1}>
           <Name operation={o.operation} component={o.component} />
         </Link>
       ),
     },
-    { key: "calls", title: "Calls", width: "96px", narrow: "74px", right: true, sort: "calls", cell: (o) => count(o.calls) },
-    { key: "failed", title: "Failed", width: "76px", right: true, sort: "failed", cell: (o) => <Failed n={o.failed} /> },
+    { key: "calls", title: "Calls", width: "80px", narrow: "74px", right: true, sort: "calls", cell: (o) => count(o.calls) },
+    { key: "failed", title: "Failed", width: "62px", right: true, sort: "failed", cell: (o) => <Failed n={o.failed} /> },
     {
       key: "total",
       title: "Total",
-      width: "120px",
+      width: "100px",
       sort: "total",
       help: "time between begin and end, recursion counted once a call",
       cell: (o) => <Bar ns={o.total_ns} share={o.total_ns / total} />,
@@ -52,7 +53,7 @@ function columns(total: number, self: number): readonly Column<Operation>[] {
     {
       key: "self",
       title: "Self",
-      width: "120px",
+      width: "100px",
       narrow: "96px",
       sort: "self",
       help: "total without what was spent in recorded calls",
@@ -61,7 +62,7 @@ function columns(total: number, self: number): readonly Column<Operation>[] {
     ...TIMES.map(([key, title, sort]) => ({
       key,
       title,
-      width: "78px",
+      width: "66px",
       right: true,
       sort,
       ...(sort === "p95" ? { narrow: "70px" } : {}),
@@ -117,7 +118,7 @@ export function Operations({ at }: { at: Place }) {
         rowClass={(o) => (o.failed ? "hasfailed" : "")}
         sort={sort}
         order={order}
-        onSort={(s, o) => change({ sort: s, order: o === "asc" ? "asc" : "" })}
+        onSort={(s, o) => change({ sort: s, order: o })}
         onShow={list.show}
         onSeen={onSeen}
         onOpen={(o) => go({ page: "operation", query: operationQuery(o), filter: at.filter })}

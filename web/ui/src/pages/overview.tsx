@@ -8,7 +8,7 @@ import { Empty } from "../empty.tsx";
 import type { Filter } from "../filter.ts";
 import { bytes, count, duration, plural } from "../format.ts";
 import { useQuery, useTick, useTitle } from "../hooks.ts";
-import { Failed, Link, Name, Problem } from "../ui.tsx";
+import { Failed, Link, Name, Problem, Widths } from "../ui.tsx";
 import { go, type Page, type Place } from "../url.ts";
 import { operationQuery } from "./operations.tsx";
 
@@ -99,6 +99,7 @@ function Top<R>(p: TopProps<R>) {
         <p class="muted">{p.none}</p>
       ) : (
         <table class="plain">
+<Widths numbers={1} />
           <thead class="sr">
             <tr>
               <th scope="col">{p.heads[0]}</th>

@@ -113,9 +113,13 @@ function Head({ data, at }: { data: TraceData; at: Place }) {
         </Fact>
         {t.run && <Fact name="Run">{t.run}</Fact>}
         <Fact name="Class">
-          <Link to="traces" filter={{ ...at.filter, class: t.class }} title="traces with the same call tree">
-            {t.class}
-          </Link>
+          {t.class === null ? (
+            "–"
+          ) : (
+            <Link to="traces" filter={{ ...at.filter, class: t.class }} title="traces with the same call tree">
+              {t.class}
+            </Link>
+          )}
         </Fact>
       </dl>
     </div>
@@ -226,7 +230,12 @@ export function TracePage({ at }: { at: Place }) {
             </button>
           </span>
         )}
-        {data.thresholdNs > 0 && <span class="muted">calls under {duration(data.thresholdNs)} are summed up</span>}
+        {data.thresholdNs > 0 && (
+          <span class="muted">
+            calls under {duration(data.thresholdNs)} are summed up
+            {data.hiddenAtTop > 0 && ` (${plural(data.hiddenAtTop, "call")} at the top)`}
+          </span>
+        )}
       </div>
       {data.error && <Problem error={data.error} />}
       <div class="split">

@@ -22,7 +22,12 @@ function columns(longest: number): readonly Column<TraceRow>[] {
       width: "minmax(180px, 1fr)",
       narrow: "minmax(0, 1fr)",
       cell: (t) => (
-        <Link to="trace" query={{ id: t.id }} tabIndex={-1}>
+        <Link to="trace" query={{ id: t.id }} tabIndex={-1} class="clip">
+          {t.state !== "complete" && (
+            <span class="narrowonly">
+              <State state={t.state} />{" "}
+            </span>
+          )}
           <Name operation={t.root} component={t.component} />
         </Link>
       ),
@@ -48,7 +53,7 @@ function columns(longest: number): readonly Column<TraceRow>[] {
         </span>
       ),
     },
-    { key: "state", title: "State", width: "96px", narrow: "86px", cell: (t) => <State state={t.state} /> },
+    { key: "state", title: "State", width: "96px", cell: (t) => <State state={t.state} /> },
   ];
 }
 
@@ -140,7 +145,7 @@ export function Traces({ at }: { at: Place }) {
         rowClass={(t) => (t.failed ? "hasfailed" : "")}
         sort={sort}
         order={order}
-        onSort={(s, o) => change({ sort: s, order: o === "asc" ? "asc" : "" })}
+        onSort={(s, o) => change({ sort: s, order: o })}
         onShow={list.show}
         onSeen={onSeen}
         onOpen={(t) => go({ page: "trace", query: { id: t.id }, filter: at.filter })}
