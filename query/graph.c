@@ -235,6 +235,7 @@ static void print(const struct request *request, const json_t *answer, struct pa
 const struct verb verb_graph = {
     .name = "graph",
     .doc = "the dependency graph: which component calls which, how often, how long",
+    .noun = "edges",
     .takes = PARAM_BIT(PARAM_LEVEL) | PARAM_BIT(PARAM_RUN) | PARAM_BIT(PARAM_HOST) | PARAM_BIT(PARAM_SINCE) |
              PARAM_BIT(PARAM_UNTIL) | PARAM_BIT(PARAM_OP) | PARAM_BIT(PARAM_COMPONENT) | PARAM_BIT(PARAM_LIMIT) |
              PARAM_BIT(PARAM_FORMAT),
@@ -243,6 +244,8 @@ const struct verb verb_graph = {
     .columns = columns,
     .limit = LIMIT,
     .limit_max = LIMIT_MAX,
+    .rows = "source target calls failed total_ns self_ns min_ns mean_ns p50_ns p95_ns p99_ns "
+            "max_ns",
     .answer = answer,
     .print = print,
 };

@@ -61,6 +61,7 @@ static void print(const struct request *request, const json_t *answer, struct pa
 const struct verb verb_latency = {
     .name = "latency",
     .doc = "latency over time: percentiles of every minute, of one operation or of whole traces",
+    .noun = "minutes",
     .takes = PARAM_BIT(PARAM_RUN) | PARAM_BIT(PARAM_HOST) | PARAM_BIT(PARAM_SINCE) | PARAM_BIT(PARAM_UNTIL) |
              PARAM_BIT(PARAM_OP) | PARAM_BIT(PARAM_COMPONENT) | PARAM_BIT(PARAM_LIMIT) | PARAM_BIT(PARAM_FORMAT),
     .argument = PARAM_OP,
@@ -68,6 +69,7 @@ const struct verb verb_latency = {
     .columns = columns,
     .limit = 1440, /* a day */
     .limit_max = 100000,
+    .rows = "at calls failed total_ns self_ns min_ns mean_ns p50_ns p95_ns p99_ns max_ns",
     .answer = answer,
     .print = print,
 };

@@ -171,6 +171,7 @@ static void print(const struct request *request, const json_t *answer, struct pa
 const struct verb verb_operations = {
     .name = "operations",
     .doc = "operations: calls, total and self time, percentiles",
+    .noun = "operations",
     .takes = PARAM_BIT(PARAM_RUN) | PARAM_BIT(PARAM_HOST) | PARAM_BIT(PARAM_SINCE) | PARAM_BIT(PARAM_UNTIL) |
              PARAM_BIT(PARAM_OP) | PARAM_BIT(PARAM_COMPONENT) | PARAM_BIT(PARAM_MIN_CALLS) | PARAM_BIT(PARAM_FAILED) |
              PARAM_BIT(PARAM_SORT) | PARAM_BIT(PARAM_ORDER) | PARAM_BIT(PARAM_LIMIT) | PARAM_BIT(PARAM_OFFSET) |
@@ -181,6 +182,8 @@ const struct verb verb_operations = {
     .columns = columns,
     .limit = 50,
     .limit_max = 100000,
+    .rows = "id operation component calls failed total_ns self_ns min_ns mean_ns p50_ns p95_ns "
+            "p99_ns max_ns",
     .answer = answer,
     .print = print,
 };

@@ -146,27 +146,27 @@ struct store_filter request_filter(const struct request *request)
     return filter;
 }
 
-static int is_complete(struct request *request)
+int request_check(struct request *request)
 {
     for (int i = 0; i < PARAMS; i++)
         if ((request->verb->needs & PARAM_BIT(i)) && !request_has(request, (enum param_id)i)) {
             request_refuse(request, 400, "%s needs %s (%s); write for example %s", request->verb->name, params[i].name,
                 params[i].doc, params[i].example);
-            return 0;
+            return -1;
         }
     if (request_has(request, PARAM_SINCE) && request_has(request, PARAM_UNTIL) &&
         request_number(request, PARAM_SINCE, 0) > request_number(request, PARAM_UNTIL, 0))
         request_refuse(request, 400, "since is later than until: nothing lies between");
     if (request_has(request, PARAM_MAX) && request_number(request, PARAM_MIN, 0) > request_number(request, PARAM_MAX, 0))
         request_refuse(request, 400, "min is longer than max: nothing lies between");
-    return request->status == 0;
+    return request->status == 0 ? 0 : -1;
 }
 
 json_t *request_answer(struct request *request, struct store_reader *reader)
 {
     json_t *answer;
 
-    if (request->status != 0 || !is_complete(request))
+    if (request->status != 0 || request_check(request) < 0)
         return NULL;
     answer = request->verb->answer(request, reader);
     if (answer == NULL)

@@ -55,10 +55,12 @@ static void print(const struct request *request, const json_t *answer, struct pa
 const struct verb verb_runs = {
     .name = "runs",
     .doc = "runs: the labelled recordings and what is in them",
+    .noun = "runs",
     .takes = PARAM_BIT(PARAM_FORMAT),
     .argument = -1,
     .formats = formats,
     .columns = columns,
+    .rows = "name first_at last_at streams records traces calls failed incomplete",
     .answer = answer,
     .print = print,
 };

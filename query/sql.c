@@ -127,12 +127,14 @@ static void print(const struct request *request, const json_t *answer, struct pa
 const struct verb verb_sql = {
     .name = "sql",
     .doc = "SQL that only reads: tables trace, call, operation, path, run and more",
+    .noun = "rows",
     .takes = PARAM_BIT(PARAM_QUERY) | PARAM_BIT(PARAM_LIMIT) | PARAM_BIT(PARAM_FORMAT),
     .needs = PARAM_BIT(PARAM_QUERY),
     .argument = PARAM_QUERY,
     .formats = formats,
     .limit = 1000,
     .limit_max = 1000000,
+    .rows = "the columns of the query",
     .answer = answer,
     .print = print,
 };

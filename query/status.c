@@ -108,10 +108,14 @@ static void print(const struct request *request, const json_t *answer, struct pa
 const struct verb verb_status = {
     .name = "status",
     .doc = "status: what is stored, since when, how much, and what was lost or odd",
+    .noun = "databases",
     .takes = PARAM_BIT(PARAM_FORMAT),
     .argument = -1,
     .formats = formats,
     .columns = columns,
+    .rows = "version schema database size_bytes runs streams open_streams records traces running "
+            "incomplete damaged failed calls operations components paths classes first_at last_at "
+            "counters",
     .answer = answer,
     .print = print,
 };

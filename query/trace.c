@@ -309,6 +309,7 @@ static void print(const struct request *request, const json_t *answer, struct pa
 const struct verb verb_trace = {
     .name = "trace",
     .doc = "one trace's calls, as a tree with their times",
+    .noun = "calls",
     .takes = PARAM_BIT(PARAM_ID) | PARAM_BIT(PARAM_CALL) | PARAM_BIT(PARAM_DEPTH) | PARAM_BIT(PARAM_MIN) |
              PARAM_BIT(PARAM_LIMIT) | PARAM_BIT(PARAM_FORMAT),
     .needs = PARAM_BIT(PARAM_ID),
@@ -317,6 +318,8 @@ const struct verb verb_trace = {
     .columns = columns,
     .limit = LIMIT,
     .limit_max = LIMIT_MAX,
+    .rows = "call operation operation_id component host start_at duration_ns self_ns failed cause "
+            "open calls hidden_calls hidden_ns children",
     .answer = answer,
     .print = print,
 };

@@ -129,6 +129,7 @@ static void print(const struct request *request, const json_t *answer, struct pa
 const struct verb verb_traces = {
     .name = "traces",
     .doc = "traces: the slowest, the latest, the failed, or those that match",
+    .noun = "traces",
     .takes = PARAM_BIT(PARAM_RUN) | PARAM_BIT(PARAM_HOST) | PARAM_BIT(PARAM_SINCE) | PARAM_BIT(PARAM_UNTIL) |
              PARAM_BIT(PARAM_OP) | PARAM_BIT(PARAM_ROOT) | PARAM_BIT(PARAM_COMPONENT) | PARAM_BIT(PARAM_MIN) |
              PARAM_BIT(PARAM_MAX) | PARAM_BIT(PARAM_MIN_CALLS) | PARAM_BIT(PARAM_FAILED) | PARAM_BIT(PARAM_STATE) |
@@ -142,6 +143,8 @@ const struct verb verb_traces = {
     .columns = columns,
     .limit = LIMIT,
     .limit_max = LIMIT_MAX,
+    .rows = "id run host thread root component start_at duration_ns calls depth failed state "
+            "class trace_id session stream",
     .answer = answer,
     .print = print,
 };

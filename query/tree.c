@@ -209,6 +209,7 @@ static void print(const struct request *request, const json_t *answer, struct pa
 const struct verb verb_tree = {
     .name = "tree",
     .doc = "the call tree of all traces together: calls, total and self time of every path",
+    .noun = "paths",
     .takes = PARAM_BIT(PARAM_RUN) | PARAM_BIT(PARAM_HOST) | PARAM_BIT(PARAM_SINCE) | PARAM_BIT(PARAM_UNTIL) |
              PARAM_BIT(PARAM_OP) | PARAM_BIT(PARAM_COMPONENT) | PARAM_BIT(PARAM_MIN) | PARAM_BIT(PARAM_DEPTH) |
              PARAM_BIT(PARAM_LIMIT) | PARAM_BIT(PARAM_FORMAT),
@@ -217,6 +218,8 @@ const struct verb verb_tree = {
     .columns = columns,
     .limit = LIMIT,
     .limit_max = LIMIT_MAX,
+    .rows = "path operation operation_id component calls failed total_ns self_ns min_ns mean_ns "
+            "p50_ns p95_ns p99_ns max_ns hidden_calls hidden_ns children",
     .answer = answer,
     .print = print,
 };

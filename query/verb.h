@@ -92,12 +92,13 @@ struct page;
 struct column;
 
 struct verb {
-    const char *name, *doc;
+    const char *name, *doc, *noun; /* noun: of what there are rows, "traces" */
     uint64_t takes, needs;      /* parameters, by PARAM_BIT; needs: those without which there is no answer */
     int argument;               /* the parameter that a plain word on the command line gives; -1: none */
     const char *const *sorts;   /* choices of `sort`, up to a NULL; the first is the default */
     const char *const *formats; /* choices of `format`, up to a NULL; the first is the API's default */
     uint64_t limit, limit_max;  /* what `limit` is by default and at most; 0: the verb takes none */
+    const char *rows;           /* the keys of a row, for the API's description */
     const struct column *columns; /* of the text and of CSV, see query/table.h */
 
     /* The answer, a new reference, or NULL after request_refuse. */
@@ -158,6 +159,9 @@ struct store_filter request_filter(const struct request *request);
 
 /* Says why there is no answer; the first time counts. Returns NULL, as an answer function then does. */
 json_t *request_refuse(struct request *request, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Whether the values fit together and nothing that the verb needs is missing; request_answer looks too. 0, or -1. */
+int request_check(struct request *request);
 
 /* The answer, a new reference; NULL: see status and error (set also when memory was short). */
 json_t *request_answer(struct request *request, struct store_reader *reader);

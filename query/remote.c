@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A request put to a running collector. */
+#include "query/source.h"
+
+#include <curl/curl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis/buffer.h"
+
+#define CONNECT_SECONDS 5L
+#define BODY_MAX ((size_t)1 << 31)
+
+static size_t on_bytes(char *bytes, size_t size, size_t count, void *context)
+{
+    struct buffer *body = context;
+
+    if (body->size > BODY_MAX || buffer_append(body, bytes, size * count) < 0)
+        return 0;
+    return size * count;
+}
+
+static int append_text(struct buffer *buffer, const char *text)
+{
+    return buffer_append(buffer, text, strlen(text));
+}
+
+/* The parameters as they were given: what "5m ago" is, the server says. */
+static int write_url(struct buffer *to, CURL *curl, const char *url, const struct request *request)
+{
+    int result = append_text(to, url) | append_text(to, "/api/v1/") | append_text(to, request->verb->name);
+    const char *before = "?";
+
+    for (int i = 0; i < PARAMS; i++) {
+        const char *text = request_text(request, (enum param_id)i);
+        char *escaped;
+
+        if (text == NULL || i == PARAM_FORMAT)
+            continue;
+        escaped = curl_easy_escape(curl, text, 0);
+        if (escaped == NULL)
+            return -1;
+        result |= append_text(to, before) | append_text(to, params[i].name) | append_text(to, "=") | append_text(to, escaped);
+        curl_free(escaped);
+        before = "&";
+    }
+    return result | buffer_append(to, "", 1);
+}
+
+static json_t *read_answer(struct request *request, const char *url, long status, const struct buffer *body)
+{
+    json_t *answer = json_loadb((const char *)body->bytes, body->size, 0, NULL);
+    const char *error = json_string_value(json_object_get(answer, "error"));
+
+    if (status == 200 && json_is_object(answer))
+        return answer;
+    if (error != NULL)
+        request_refuse(request, (int)status, "%s", error);
+    else
+        request_refuse(request, 503, "%s answers, but not as a kieker-collector does (HTTP status %ld): is the address right?", url,
+            status);
+    json_decref(answer);
+    return NULL;
+}
+
+/* This machine's own address is never behind a proxy. */
+static int is_loopback(const char *url)
+{
+    const char *host = strstr(url, "://");
+
+    host = host == NULL ? url : host + 3;
+    return strncmp(host, "localhost", 9) == 0 || strncmp(host, "127.", 4) == 0 || strncmp(host, "[::1]", 5) == 0;
+}
+
+json_t *remote_answer(const char *url, struct request *request)
+{
+    CURL *curl = curl_easy_init();
+    struct buffer whole = {0}, body = {0};
+    json_t *answer = NULL;
+    CURLcode code;
+    long status = 0;
+
+    if (curl == NULL || write_url(&whole, curl, url, request) != 0) {
+        request_refuse(request, 500, "memory is short");
+        goto out;
+    }
+    curl_easy_setopt(curl, CURLOPT_URL, (const char *)whole.bytes);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_bytes);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &body);
+    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
+    curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "");
+    curl_easy_setopt(curl, CURLOPT_USERAGENT, "kieker-query");
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    if (is_loopback(url))
+        curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+    code = curl_easy_perform(curl);
+    if (code != CURLE_OK) {
+        request_refuse(request, 503, "No server at %s (%s). Start `kieker-collector`, or give --database FILE", url,
+            curl_easy_strerror(code));
+        goto out;
+    }
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    answer = read_answer(request, url, status, &body);
+out:
+    buffer_fini(&whole);
+    buffer_fini(&body);
+    if (curl != NULL)
+        curl_easy_cleanup(curl);
+    return answer;
+}
