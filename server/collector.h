@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A collector from its first socket to its last commit. One a process: it takes the signals. */
+#ifndef KIEKER_SERVER_COLLECTOR_H
+#define KIEKER_SERVER_COLLECTOR_H
+
+#include "server/listener.h"
+#include "server/settings.h"
+#include "web/web.h"
+
+struct event;
+
+struct collector {
+    struct settings settings;
+    int argc;
+    char **argv; /* read again at SIGHUP */
+    struct live live;
+    struct event_base *base;
+    struct sockets sockets, http_sockets;
+    char *database;
+    struct store *store;
+    struct model model;
+    struct assembler_start start;
+    struct intake *intake;
+    struct connections *connections;
+    struct listener *listener;
+    struct web *web;
+    struct event *signals[3];
+    int is_ready;
+    uint64_t lost; /* records that could not be stored when it stopped */
+    char error[1200];
+};
+
+/*
+ * The steps of the start, in the order of main: 0, or -1 with a sentence in `error`. collector_stop
+ * undoes those that were done, in reverse.
+ */
+int collector_open_log(struct collector *collector);
+int collector_open_sockets(struct collector *collector);
+int collector_open_store(struct collector *collector);
+int collector_start_intake(struct collector *collector);
+int collector_start_web(struct collector *collector);
+int collector_start_listening(struct collector *collector);
+int collector_take_signals(struct collector *collector);
+int collector_say_ready(struct collector *collector);
+
+/* Runs until SIGTERM or SIGINT. */
+int collector_run(struct collector *collector);
+void collector_stop(struct collector *collector);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The clients: each connection is one stream of records, read as it comes, decoded in place and fed
+ * to the intake. An idle client costs a few hundred bytes and is never closed; nothing is ever
+ * written to one. A client that cannot be read on is closed, with a line in the log and a counter;
+ * what came before is kept, and no other client notices. The loop's thread.
+ */
+#ifndef KIEKER_SERVER_CONNECTIONS_H
+#define KIEKER_SERVER_CONNECTIONS_H
+
+#include <sys/socket.h>
+
+#include "server/intake.h"
+
+struct connections;
+
+/* `first_stream`: the number that the assembler gives the first of them. NULL when memory is short.
+ */
+struct connections *connections_new(struct event_base *base, struct intake *intake,
+    const struct settings *settings, struct live *live, uint64_t first_stream);
+
+/* What is called when a connection has ended. */
+void connections_on_end(
+    struct connections *connections, void (*on_end)(void *context), void *context);
+
+/* Takes a client's socket over. 0; -1 when memory is short: it is closed then. */
+int connections_add(struct connections *connections, int fd, const struct sockaddr *peer);
+
+size_t connections_count(const struct connections *connections);
+
+/* Reads what has arrived by now, then closes all. */
+void connections_drain(struct connections *connections);
+
+void connections_free(struct connections *connections);
+
+#endif

@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/settings.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/log.h"
+#include "server/quantity.h"
+
+#define KIB INT64_C(1024)
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+#define MS INT64_C(1000000)
+#define SECOND (1000 * MS)
+
+static const char *const durabilities[] = {"commit", "power", NULL}; /* enum store_durability */
+
+#define TEXT(member) OPTION_TEXT, offsetof(struct settings, member)
+#define NUMBER(member) OPTION_NUMBER, offsetof(struct settings, member)
+#define DURATION(member) OPTION_DURATION, offsetof(struct settings, member)
+#define SIZE(member) OPTION_SIZE, offsetof(struct settings, member)
+#define CHOICE(member) OPTION_CHOICE, offsetof(struct settings, member)
+
+const struct option options[] = {
+    {"port", NUMBER(port), "10133", 0, 65535, NULL, 0,
+        "TCP port that takes records; 0: any that is free"},
+    {"listen", TEXT(listen), "127.0.0.1", 0, 0, NULL, 0,
+        "addresses that take records, with commas between (IPv4, IPv6, names); 0.0.0.0 or ::: all "
+        "of the machine"},
+    {"http-port", NUMBER(http_port), "8080", 0, 65535, NULL, 0,
+        "TCP port of the page and the HTTP API; 0: any that is free"},
+    {"http-listen", TEXT(http_listen), "127.0.0.1", 0, 0, NULL, 0,
+        "address of the page and the HTTP API; whoever reaches it can read all"},
+    {"http-names", TEXT(http_names), NULL, 0, 0, NULL, 0,
+        "names that the page may be asked under, with commas between, besides localhost, addresses "
+        "and this machine's name"},
+    {"database", TEXT(database), NULL, 0, 0, NULL, 0,
+        "file that keeps everything; without it $XDG_STATE_HOME/kieker/kieker.db or "
+        "~/.local/state/kieker/kieker.db"},
+    {"durability", CHOICE(durability), "commit", 0, 0, durabilities, 0,
+        "commit: what is committed survives a killed process; power: a power cut too, but is "
+        "slower"},
+    {"run", TEXT(run), "default", 0, 0, NULL, 0,
+        "run (labelled recording) that clients belong to which do not name one"},
+    {"ready-file", TEXT(ready_file), NULL, 0, 0, NULL, 0,
+        "file that is written once all is up: port=, http_port=, database=, pid=, one a line"},
+    {"log", TEXT(log), NULL, 0, 0, NULL, 0,
+        "file that the log goes to, opened anew at SIGHUP; without it standard error"},
+    {"log-level", CHOICE(log_level), "info", 0, 0, log_level_names, 1,
+        "the least important lines that are logged"},
+    {"max-connections", NUMBER(max_connections), "10000", 1, 1000000, NULL, 1,
+        "clients at a time; further ones wait until one leaves"},
+    {"read-buffer", SIZE(read_buffer), "1M", 64 * KIB, 64 * MIB, NULL, 0,
+        "most that is read of one client before the next has its turn"},
+    {"stream-memory", SIZE(stream_memory), "96M", MIB, 64 * GIB, NULL, 1,
+        "most that the strings and unfinished items of all clients may take; who goes beyond is "
+        "closed"},
+    {"batch-interval", DURATION(batch_interval), "300ms", 10 * MS, 60 * SECOND, NULL, 1,
+        "longest time that records wait for others before they are committed"},
+    {"batch-size", SIZE(batch_size), "4M", 64 * KIB, GIB, NULL, 1,
+        "batch that is committed without waiting for more"},
+    {"queue-size", SIZE(queue_size), "16M", 64 * KIB, 16 * GIB, NULL, 0,
+        "batches that may wait for the database; beyond, clients are not read until it has caught "
+        "up"},
+    {"http-connections", NUMBER(http_connections), "256", 4, 100000, NULL, 0,
+        "HTTP connections at a time"},
+    {"http-workers", NUMBER(http_workers), "2", 1, 64, NULL, 0,
+        "queries of the HTTP API that run at a time"},
+    {"event-clients", NUMBER(event_clients), "64", 0, 10000, NULL, 0,
+        "pages at a time that are told what is new (/api/v1/events)"},
+    {"query-timeout", DURATION(query_timeout), "10s", 10 * MS, 3600 * SECOND, NULL, 0,
+        "longest time that a query of the HTTP API may take"},
+    {0},
+};
+
+static char **text_of(struct settings *settings, const struct option *option)
+{
+    return (char **)((char *)settings + option->offset);
+}
+
+static int64_t *number_of(struct settings *settings, const struct option *option)
+{
+    return (int64_t *)((char *)settings + option->offset);
+}
+
+static int set_text(struct settings *settings, const struct option *option, const char *text,
+    char *error, size_t size)
+{
+    char *copy = strdup(text);
+
+    if (copy == NULL)
+        return snprintf(error, size, "memory is short"), -1;
+    free(*text_of(settings, option));
+    *text_of(settings, option) = copy;
+    return 0;
+}
+
+static int set_choice(struct settings *settings, const struct option *option, const char *text,
+    char *error, size_t size)
+{
+    size_t used;
+
+    for (int i = 0; option->choices[i]; i++)
+        if (strcmp(option->choices[i], text) == 0) {
+            *number_of(settings, option) = i;
+            return 0;
+        }
+    used = (size_t)snprintf(error, size, "\"%.40s\" is none of", text);
+    for (int i = 0; option->choices[i] && used < size; i++)
+        used +=
+            (size_t)snprintf(error + used, size - used, "%s %s", i ? "," : "", option->choices[i]);
+    return -1;
+}
+
+int settings_set(struct settings *settings, const struct option *option, const char *text,
+    char *error, size_t error_size)
+{
+    static const enum quantity quantities[] = {[OPTION_NUMBER] = QUANTITY_COUNT,
+        [OPTION_DURATION] = QUANTITY_DURATION,
+        [OPTION_SIZE] = QUANTITY_SIZE};
+    int64_t value;
+
+    if (option->type == OPTION_TEXT)
+        return set_text(settings, option, text, error, error_size);
+    if (option->type == OPTION_CHOICE)
+        return set_choice(settings, option, text, error, error_size);
+    if (quantity_parse(quantities[option->type], text, &value, error, error_size) < 0)
+        return -1;
+    if (value < option->minimum || value > option->maximum) {
+        char least[32], most[32];
+
+        quantity_print(quantities[option->type], option->minimum, least, sizeof(least));
+        quantity_print(quantities[option->type], option->maximum, most, sizeof(most));
+        snprintf(
+            error, error_size, "\"%.40s\" is out of range: %s to %s can be", text, least, most);
+        return -1;
+    }
+    *number_of(settings, option) = value;
+    return 0;
+}
+
+const struct option *settings_find(const char *name)
+{
+    for (const struct option *option = options; option->name; option++)
+        if (strcmp(option->name, name) == 0)
+            return option;
+    return NULL;
+}
+
+/* Cuts white space off both ends, in place. */
+static char *trim(char *text)
+{
+    size_t length;
+
+    while (isspace((unsigned char)*text))
+        text++;
+    length = strlen(text);
+    while (length > 0 && isspace((unsigned char)text[length - 1]))
+        length--;
+    text[length] = '\0';
+    return text;
+}
+
+static int read_setting(struct settings *settings, char *line, char *error, size_t error_size)
+{
+    char *equals = strchr(line, '='), why[256];
+    const struct option *option;
+    char *name, *value;
+
+    if (equals == NULL)
+        return snprintf(error, error_size, "\"%.60s\" is no setting: name = value is one", line),
+               -1;
+    *equals = '\0';
+    name = trim(line);
+    value = trim(equals + 1);
+    option = settings_find(name);
+    if (option == NULL)
+        return snprintf(error, error_size, "there is no option \"%.60s\": --help lists all", name),
+               -1;
+    if (settings_set(settings, option, value, why, sizeof(why)) < 0)
+        return snprintf(error, error_size, "%s: %s", name, why), -1;
+    return 0;
+}
+
+int settings_read(
+    struct settings *settings, FILE *file, const char *name, char *error, size_t error_size)
+{
+    char *line = NULL, why[400];
+    size_t capacity = 0;
+    int number = 0, ours = 1, done = 0;
+
+    while (done == 0 && getline(&line, &capacity, file) >= 0) {
+        char *text = trim(line);
+
+        number++;
+        if (*text == '\0' || *text == '#' || *text == ';')
+            continue;
+        if (*text == '[')
+            ours = strcmp(text, "[collector]") == 0;
+        else if (ours && read_setting(settings, text, why, sizeof(why)) < 0)
+            done = -1;
+    }
+    free(line);
+    if (done < 0)
+        snprintf(error, error_size, "%s:%d: %s", name, number, why);
+    else if (ferror(file))
+        done = (snprintf(error, error_size, "%s: cannot be read: %s", name, strerror(errno)), -1);
+    return done;
+}
+
+static int read_file(struct settings *settings, const char *path, char *error, size_t error_size)
+{
+    FILE *file = fopen(path, "re");
+    int done;
+
+    if (file == NULL)
+        return snprintf(error, error_size, "the configuration %s cannot be opened: %s", path,
+                   strerror(errno)),
+               -1;
+    done = settings_read(settings, file, path, error, error_size);
+    fclose(file);
+    return done;
+}
+
+static int read_environment(struct settings *settings, char *error, size_t error_size)
+{
+    char why[256];
+
+    for (const struct option *option = options; option->name; option++) {
+        char name[64];
+        const char *value;
+        size_t length = (size_t)snprintf(name, sizeof(name), "KIEKER_%s", option->name);
+
+        for (size_t i = 0; i < length; i++)
+            name[i] = name[i] == '-' ? '_' : (char)toupper((unsigned char)name[i]);
+        value = getenv(name);
+        if (value && *value && settings_set(settings, option, value, why, sizeof(why)) < 0)
+            return snprintf(error, error_size, "%s in the environment: %s", name, why), -1;
+    }
+    return 0;
+}
+
+static const struct {
+    const char *name, *doc;
+    enum settings_action action;
+} actions[] = {
+    {"--help", "print this", SETTINGS_HELP},
+    {"-h", NULL, SETTINGS_HELP},
+    {"--version", "print the version", SETTINGS_VERSION},
+    {"--print-config", "print the configuration that would hold, as a file for --config",
+        SETTINGS_PRINT},
+    {"--check-config", "say whether the configuration is right: exit status 0 or 2",
+        SETTINGS_CHECK},
+};
+
+static int is_action(const char *argument, enum settings_action *action)
+{
+    for (size_t i = 0; i < sizeof(actions) / sizeof(*actions); i++)
+        if (strcmp(actions[i].name, argument) == 0) {
+            /* The first one asked for counts, but help always. */
+            if (*action == SETTINGS_RUN || actions[i].action == SETTINGS_HELP)
+                *action = actions[i].action;
+            return 1;
+        }
+    return 0;
+}
+
+/* Takes --name=value or --name value at argv[*at]. 1 with name and value; 0 if it is not
+ * --something; -1 without value. */
+static int split(int argc, char **argv, int *at, char *name, size_t size, const char **value)
+{
+    const char *text = argv[*at], *equals = strchr(text, '=');
+    size_t length = equals ? (size_t)(equals - text) : strlen(text);
+
+    if (strncmp(text, "--", 2) != 0 || length - 2 >= size)
+        return 0;
+    memcpy(name, text + 2, length - 2);
+    name[length - 2] = '\0';
+    if (equals)
+        *value = equals + 1;
+    else if (*at + 1 < argc)
+        *value = argv[++*at];
+    else
+        return -1;
+    return 1;
+}
+
+/* Goes through the arguments: sets options if there is a `settings`, else only finds `file` and
+ * `action`. */
+static int read_arguments(struct settings *settings, int argc, char **argv, const char **file,
+    enum settings_action *action, char *error, size_t error_size)
+{
+    char why[256], name[64];
+
+    for (int i = 1; i < argc; i++) {
+        const char *argument = argv[i], *value = NULL;
+        const struct option *option;
+        int is_config, got;
+
+        if (is_action(argument, action))
+            continue;
+        got = split(argc, argv, &i, name, sizeof(name), &value);
+        option = got ? settings_find(name) : NULL;
+        is_config = got && strcmp(name, "config") == 0;
+        if (!is_config && option == NULL)
+            return snprintf(
+                       error, error_size, "there is no option %.60s: --help lists all", argument),
+                   -1;
+        if (got < 0)
+            return snprintf(error, error_size, "--%s needs a value: --%s VALUE", name, name), -1;
+        if (is_config)
+            *file = value;
+        else if (settings && settings_set(settings, option, value, why, sizeof(why)) < 0)
+            return snprintf(error, error_size, "--%s: %s", name, why), -1;
+    }
+    return 0;
+}
+
+int settings_load(struct settings *settings, int argc, char **argv, enum settings_action *action,
+    char *error, size_t error_size)
+{
+    const char *file = getenv("KIEKER_CONFIG");
+
+    *action = SETTINGS_RUN;
+    for (const struct option *option = options; option->name; option++)
+        if (option->value && settings_set(settings, option, option->value, error, error_size) < 0)
+            return -1;
+    if (read_arguments(NULL, argc, argv, &file, action, error, error_size) < 0)
+        return -1;
+    if (*action == SETTINGS_HELP || *action == SETTINGS_VERSION)
+        return 0;
+    if (file && *file && read_file(settings, file, error, error_size) < 0)
+        return -1;
+    if (read_environment(settings, error, error_size) < 0)
+        return -1;
+    return read_arguments(settings, argc, argv, &file, action, error, error_size);
+}
+
+void settings_fini(struct settings *settings)
+{
+    for (const struct option *option = options; option->name; option++)
+        if (option->type == OPTION_TEXT) {
+            free(*text_of(settings, option));
+            *text_of(settings, option) = NULL;
+        }
+}
+
+void settings_value(
+    const struct settings *settings, const struct option *option, char *out, size_t size)
+{
+    const char *at = (const char *)settings + option->offset;
+
+    switch (option->type) {
+    case OPTION_TEXT:
+        snprintf(out, size, "%s", *(char *const *)at ? *(char *const *)at : "");
+        break;
+    case OPTION_CHOICE:
+        snprintf(out, size, "%s", option->choices[*(const int64_t *)at]);
+        break;
+    case OPTION_NUMBER:
+        quantity_print(QUANTITY_COUNT, *(const int64_t *)at, out, size);
+        break;
+    case OPTION_DURATION:
+        quantity_print(QUANTITY_DURATION, *(const int64_t *)at, out, size);
+        break;
+    case OPTION_SIZE:
+        quantity_print(QUANTITY_SIZE, *(const int64_t *)at, out, size);
+        break;
+    }
+}
+
+void settings_print(const struct settings *settings, FILE *out)
+{
+    fputs("[collector]\n", out);
+    for (const struct option *option = options; option->name; option++) {
+        char value[1200];
+
+        settings_value(settings, option, value, sizeof(value));
+        fprintf(out, "# %s\n%s%s = %s\n", option->doc, *value ? "" : "#", option->name, value);
+    }
+}
+
+static const char *metavar(const struct option *option)
+{
+    static const char *const names[] = {[OPTION_TEXT] = "TEXT",
+        [OPTION_NUMBER] = "NUMBER",
+        [OPTION_DURATION] = "DURATION",
+        [OPTION_SIZE] = "SIZE",
+        [OPTION_CHOICE] = "WORD"};
+
+    return names[option->type];
+}
+
+void settings_help(FILE *out)
+{
+    fputs("Usage: kieker-collector [OPTION]...\n"
+          "Takes monitoring records of Kieker clients, keeps them in one file, and shows them on a "
+          "page.\n"
+          "No option is needed. Each can also be given as KIEKER_NAME in the environment, or as a "
+          "line\n"
+          "name = value of a file (in its section [collector]); the command line comes before the\n"
+          "environment, and that before the file.\n\n",
+        out);
+    for (const struct option *option = options; option->name; option++) {
+        char head[64];
+
+        snprintf(head, sizeof(head), "--%s %s", option->name, metavar(option));
+        fprintf(out, "  %s\n      %s", head, option->doc);
+        if (option->choices) {
+            fputs(" (", out);
+            for (int i = 0; option->choices[i]; i++)
+                fprintf(out, "%s%s", i ? " " : "", option->choices[i]);
+            fputc(')', out);
+        }
+        fprintf(out, "%s%s%s\n", option->value ? " [" : "", option->value ? option->value : "",
+            option->value ? "]" : "");
+    }
+    fputs("  --config FILE\n      read options from this file first (KIEKER_CONFIG)\n", out);
+    for (size_t i = 0; i < sizeof(actions) / sizeof(*actions); i++)
+        if (actions[i].doc)
+            fprintf(out, "  %s\n      %s\n", actions[i].name, actions[i].doc);
+    fputs("\nDurations have a unit (ns us ms s m h d), sizes too (B K M G).\n"
+          "SIGTERM and SIGINT store what has come and exit with 0; SIGHUP opens the log anew and "
+          "reads the\n"
+          "configuration again.\n",
+        out);
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The collector's options: one table, one row an option. They come from a file, then from KIEKER_*
+ * in the environment, then from the command line; the later wins. Help and documentation are
+ * printed from the table. One thread.
+ */
+#ifndef KIEKER_SERVER_SETTINGS_H
+#define KIEKER_SERVER_SETTINGS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* Durations in ns, sizes in bytes, choices by their index. */
+struct settings {
+    char *listen, *http_listen, *http_names;
+    int64_t port, http_port;
+    char *database, *run, *ready_file, *log;
+    int64_t durability, log_level;
+    int64_t max_connections, read_buffer, stream_memory;
+    int64_t batch_interval, batch_size, queue_size;
+    int64_t http_connections, http_workers, event_clients, query_timeout;
+};
+
+enum option_type { OPTION_TEXT, OPTION_NUMBER, OPTION_DURATION, OPTION_SIZE, OPTION_CHOICE };
+
+struct option {
+    const char *name; /* --NAME, KIEKER_NAME, NAME= in the file */
+    enum option_type type;
+    size_t offset;              /* in struct settings: char * for OPTION_TEXT, else int64_t */
+    const char *value;          /* the default, as text; NULL: none */
+    int64_t minimum, maximum;   /* of OPTION_TEXT none */
+    const char *const *choices; /* of OPTION_CHOICE, up to a NULL */
+    int live;                   /* a reload (SIGHUP) applies it */
+    const char *doc;
+};
+
+extern const struct option options[]; /* up to a name that is NULL */
+
+/* What the command line asks for besides options. */
+enum settings_action {
+    SETTINGS_RUN,
+    SETTINGS_HELP,
+    SETTINGS_VERSION,
+    SETTINGS_PRINT,
+    SETTINGS_CHECK
+};
+
+/*
+ * Fills an all zero `settings` from defaults, file, environment and arguments. 0; -1 with a
+ * sentence in `error` that names the option and where it was set. settings_fini is due in any case.
+ */
+int settings_load(struct settings *settings, int argc, char **argv, enum settings_action *action,
+    char *error, size_t error_size);
+void settings_fini(struct settings *settings);
+
+/* Sets one option from text. 0, or -1 with a sentence that does not name the option. */
+int settings_set(struct settings *settings, const struct option *option, const char *text,
+    char *error, size_t error_size);
+
+/* Options of [collector], or of no section at all, from an open file. As settings_load. */
+int settings_read(
+    struct settings *settings, FILE *file, const char *name, char *error, size_t error_size);
+
+const struct option *settings_find(const char *name);
+
+/* The value as text that settings_set takes; "" if there is none. */
+void settings_value(
+    const struct settings *settings, const struct option *option, char *out, size_t size);
+
+/* The configuration as a file that --config takes. */
+void settings_print(const struct settings *settings, FILE *out);
+void settings_help(FILE *out);
+
+#endif

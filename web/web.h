@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The HTTP side of a collector: the verbs as JSON below /api/v1, its own figures, and the
+ * dashboard. It only reads: queries go to threads of their own, each with its own reader of the
+ * database, so that a slow one holds up nothing but itself.
+ */
+#ifndef KIEKER_WEB_WEB_H
+#define KIEKER_WEB_WEB_H
+
+#include <stddef.h>
+
+#include "web/figures.h"
+
+struct web;
+
+struct web_config {
+    const int *fds; /* sockets that listen; taken as copies, the caller's own stay open */
+    unsigned fd_count;
+    const char
+        *listen; /* the addresses as they were configured: names among them may be asked for */
+    const char *names; /* further names of this server, with commas between; or NULL */
+    const char *database;
+    char records_address[64]; /* where clients send records: "127.0.0.1:10133" */
+    unsigned connections, workers, event_clients, query_ms;
+    void (*figures)(void *context, struct figures *figures); /* from any thread, until web_stop */
+    void (*complain)(void *context, const char *sentence);   /* likewise */
+    void *context;
+};
+
+/* Strings of the config are copied. NULL with a sentence in `error`. */
+struct web *web_start(const struct web_config *config, char *error, size_t error_size);
+
+/* Answers what is being asked, with a refusal if need be, and ends; clients that wait for events do
+ * not hold it up. */
+void web_stop(struct web *web);
+
+#endif

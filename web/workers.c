@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+
+#include "web/workers.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "web/status.h"
+
+struct workers {
+    const struct web_config *config;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    struct exchange *first, **last; /* that wait */
+    unsigned waiting, count;
+    int stopping;
+    pthread_t threads[];
+};
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
+/* The reader that this thread has, or a new one; NULL after a refusal. */
+static struct store_reader *open_reader(
+    const struct web_config *config, struct store_reader *reader, struct exchange *x)
+{
+    char error[600];
+    int missing = 0;
+
+    if (reader)
+        return reader;
+    reader = store_read(config->database, error, sizeof(error), &missing);
+    if (reader == NULL)
+        exchange_refuse(x, MHD_HTTP_SERVICE_UNAVAILABLE, "%s", error);
+    else
+        store_reader_limit(reader, config->query_ms);
+    return reader;
+}
+
+/* Answers with what the verb says. 0; -1 when the reader is better opened anew. */
+static int answer(const struct web_config *config, struct store_reader *reader, struct exchange *x)
+{
+    int64_t began = now_ms();
+    struct reply reply;
+
+    if (status_is_asked(&x->request))
+        status_reply(&x->request, reader, config, &reply);
+    else
+        request_reply(&x->request, reader, &reply);
+    exchange_give(x, reply.type, reply.bytes, reply.size);
+    if (reply.bytes)
+        x->answer.status = (unsigned)reply.status;
+    if (x->answer.status != MHD_HTTP_INTERNAL_SERVER_ERROR)
+        return 0;
+    /* What the limit ended is not broken: asked for less it may well be answered. */
+    if (now_ms() - began >= config->query_ms)
+        x->answer.status = MHD_HTTP_SERVICE_UNAVAILABLE;
+    return -1;
+}
+
+static struct exchange *next_exchange(struct workers *w, int *stopping)
+{
+    struct exchange *x;
+
+    pthread_mutex_lock(&w->lock);
+    while (w->first == NULL && !w->stopping)
+        pthread_cond_wait(&w->wake, &w->lock);
+    x = w->first;
+    if (x) {
+        w->first = x->next;
+        if (w->first == NULL)
+            w->last = &w->first;
+        w->waiting--;
+    }
+    *stopping = w->stopping;
+    pthread_mutex_unlock(&w->lock);
+    return x;
+}
+
+static void *run(void *context)
+{
+    struct workers *w = context;
+    struct store_reader *reader = NULL;
+    struct exchange *x;
+    int stopping;
+
+    while ((x = next_exchange(w, &stopping)) != NULL) {
+        if (stopping) {
+            exchange_refuse(x, MHD_HTTP_SERVICE_UNAVAILABLE, "the collector is stopping");
+        } else {
+            reader = open_reader(w->config, reader, x);
+            if (reader && answer(w->config, reader, x) < 0) {
+                store_reader_close(reader);
+                reader = NULL;
+            }
+        }
+        x->progress = EXCHANGE_ANSWERED;
+        MHD_resume_connection(x->connection);
+    }
+    if (reader)
+        store_reader_close(reader);
+    return NULL;
+}
+
+struct workers *workers_start(const struct web_config *config)
+{
+    struct workers *w = calloc(1, sizeof(*w) + config->workers * sizeof(*w->threads));
+
+    if (w == NULL)
+        return NULL;
+    w->config = config;
+    w->last = &w->first;
+    pthread_mutex_init(&w->lock, NULL);
+    pthread_cond_init(&w->wake, NULL);
+    while (w->count < config->workers && pthread_create(&w->threads[w->count], NULL, run, w) == 0)
+        pthread_setname_np(w->threads[w->count++], "query");
+    if (w->count < config->workers) {
+        workers_stop(w);
+        return NULL;
+    }
+    return w;
+}
+
+void workers_submit(struct workers *w, struct exchange *x)
+{
+    int taken = 0;
+
+    pthread_mutex_lock(&w->lock);
+    if (!w->stopping && w->waiting < WORKERS_QUEUE_MAX) {
+        taken = 1;
+        x->progress = EXCHANGE_WAITING;
+        MHD_suspend_connection(x->connection);
+        x->next = NULL;
+        *w->last = x;
+        w->last = &x->next;
+        w->waiting++;
+        pthread_cond_signal(&w->wake);
+    }
+    pthread_mutex_unlock(&w->lock);
+    if (!taken)
+        exchange_refuse(x, MHD_HTTP_SERVICE_UNAVAILABLE,
+            "%u queries are waiting already: try again in a moment", WORKERS_QUEUE_MAX);
+}
+
+void workers_stop(struct workers *w)
+{
+    if (w == NULL)
+        return;
+    pthread_mutex_lock(&w->lock);
+    w->stopping = 1;
+    pthread_cond_broadcast(&w->wake);
+    pthread_mutex_unlock(&w->lock);
+    for (unsigned i = 0; i < w->count; i++)
+        pthread_join(w->threads[i], NULL);
+    pthread_cond_destroy(&w->wake);
+    pthread_mutex_destroy(&w->lock);
+    free(w);
+}
