@@ -15,4 +15,6 @@ if ! cmp -s "$run/package-lock.json" "$run/installed"; then
     (cd "$run" && rm -f installed && "${NPM:-npm}" ci --no-audit --no-fund --loglevel=error) || { echo "npm ci failed: it needs the npm registry once"; exit 1; }
     cp "$run/package-lock.json" "$run/installed"
 fi
+PYTHONPATH=$builddir/python
+export PYTHONPATH
 cd "$run" && exec "${NODE:-node}" run.mjs
