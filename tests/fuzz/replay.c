@@ -47,10 +47,10 @@ static int try_path(const char *path)
     if (folder == NULL)
         return try_file(path);
     while ((entry = readdir(folder)) != NULL) {
-        if (entry->d_name[0] == '.' || entry->d_type == DT_DIR)
+        if (entry->d_name[0] == '.')
             continue;
         snprintf(name, sizeof(name), "%s/%s", path, entry->d_name);
-        result |= try_file(name);
+        result |= try_path(name);
     }
     closedir(folder);
     return result;
