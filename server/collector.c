@@ -78,6 +78,8 @@ int collector_open_store(struct collector *c)
     if (c->database == NULL)
         return fail(c, "there is no home directory for the database: say where it is to be with "
                        "--database FILE");
+    if (model_init(&c->model) < 0)
+        return fail(c, "memory is short");
     c->store = store_open(c->database, (enum store_durability)c->settings.durability, &c->model,
         &c->start, c->error, sizeof(c->error));
     return c->store ? 0 : fail(c, "the database cannot be opened");
@@ -274,8 +276,7 @@ void collector_stop(struct collector *c)
     }
     if (c->store)
         store_close(c->store);
-    if (c->intake == NULL && c->store)
-        model_fini(&c->model);
+    model_fini(&c->model);
     free(c->database);
     if (c->is_ready)
         log_info("collector", log_field("event", "stopped"), log_field("lost_records", c->lost));
