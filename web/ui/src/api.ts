@@ -29,7 +29,11 @@ export interface Status {
   first_at: string | null;
   last_at: string | null;
   counters: Record<string, number>;
-  listen?: string; // where records are received, "127.0.0.1:10133"
+  collector?: {
+    listening: string; // where records are received, "127.0.0.1:10133"
+    connections: number;
+    problem: string | null;
+  };
 }
 
 export interface Summary {
@@ -43,6 +47,7 @@ export interface Summary {
   records_per_s: number;
   connections: number;
   open_streams: number;
+  problem: string | null; // why nothing can be stored at the moment
 }
 
 export interface Run {

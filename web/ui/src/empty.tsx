@@ -73,7 +73,7 @@ function FilteredOut({ at, what }: { at: Place; what: string }) {
 }
 
 function Waiting({ status, connections }: { status: Status | null; connections: number }) {
-  const listen = status?.listen ?? DEFAULT_LISTEN;
+  const listen = status?.collector?.listening ?? DEFAULT_LISTEN;
   return (
     <div class="page empty">
       <h1 data-testid="listening">

@@ -167,8 +167,17 @@ function Chips({ at }: { at: Place }) {
 }
 
 function Gone() {
-  const { goneSince, lastAt } = useLive((s) => ({ goneSince: s.goneSince, lastAt: s.lastAt }));
-  if (goneSince === null) return null;
+  const { goneSince, lastAt, problem } = useLive((s) => ({
+    goneSince: s.goneSince,
+    lastAt: s.lastAt,
+    problem: s.summary?.problem ?? null,
+  }));
+  if (goneSince === null)
+    return problem ? (
+      <p class="notice bad" role="alert">
+        {problem}
+      </p>
+    ) : null;
   const clock = (ms: number) => new Date(ms).toLocaleTimeString();
   return (
     <p class="gone" role="alert">

@@ -4,7 +4,7 @@
 import type { TargetedKeyboardEvent } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { GraphEdge, GraphNode } from "./api.ts";
-import { count, duration, middle, percent, plural, short } from "./format.ts";
+import { duration, middle, percent, plural, short } from "./format.ts";
 import { edgeKey, ENTRY, groupOf, type Part, type Shape } from "./graphmodel.ts";
 import { useSize } from "./hooks.ts";
 import type { Layout, Rect } from "./layout.ts";
@@ -39,6 +39,12 @@ function second(node: GraphNode): string {
   if (node.id === ENTRY) return "";
   const failed = node.failed ? `! ${percent(node.failed / Math.max(1, node.calls))} · ` : "";
   return `${failed}${short(node.calls)} calls · p95 ${duration(node.p95_ns)}`;
+}
+
+/** What is said of a node that is pointed at: its whole name too. */
+function nodeText(node: GraphNode, level: string): string {
+  const full = level === "operation" && node.parent ? `${node.parent}.${node.name}` : node.name;
+  return [label(node, level), second(node), full === label(node, level) ? "" : `(${full})`].filter(Boolean).join(" ");
 }
 
 export function shapeOf(part: Part, level: string): Shape {
@@ -148,6 +154,7 @@ export function GraphView(p: GraphViewProps) {
   const [holder, size] = useSize<HTMLDivElement>();
   const [box, setBox] = useState<Box | null>(null);
   const [hover, setHover] = useState<string | null>(null);
+  const [over, setOver] = useState<string | null>(null);
   const drag = useRef<{ x: number; y: number; box: Box; moved: boolean } | null>(null);
   const stop = useRef(0);
   const [width, height] = [Math.max(1, size.width), Math.max(1, size.height)];
@@ -228,7 +235,7 @@ export function GraphView(p: GraphViewProps) {
     const r = p.layout.nodes[i];
     if (!r) return null;
     const faded = p.found !== null && !p.found.has(n.id) ? " quiet" : "";
-    const said = n.id === ENTRY ? "Entry" : `${n.name}, ${plural(n.calls, "call")}, p95 ${duration(n.p95_ns)}${n.failed ? `, ${count(n.failed)} failed` : ""}`;
+    const said = nodeText(n, p.level);
     return (
       <g
         class={`node${n.id === p.node ? " chosen" : ""}${n.id === ENTRY ? " entry" : ""}${faded}`}
@@ -236,19 +243,21 @@ export function GraphView(p: GraphViewProps) {
         transform={`translate(${r.x},${r.y})`}
         data-node={i}
         role="button"
-        aria-label={said}
         aria-pressed={n.id === p.node}
-        tabIndex={i === Math.min(stop.current, p.part.nodes.length - 1) ? 0 : -1}
+        tabindex={i === Math.min(stop.current, p.part.nodes.length - 1) ? 0 : -1}
         onClick={() => ((stop.current = i), p.onNode(n.id))}
         onDblClick={() => p.onFocus(n.id)}
+        onMouseEnter={() => setOver(said)}
+        onMouseLeave={() => setOver(null)}
+        onFocus={() => setOver(said)}
+        onBlur={() => setOver(null)}
       >
-        <title>{said}</title>
         <rect width={r.w} height={r.h} rx="4" />
         <text class="name" x={r.w / 2} y={n.id === ENTRY ? r.h / 2 : r.h / 2 - 9}>
           {label(n, p.level)}
         </text>
         <text class="numbers" x={r.w / 2} y={r.h / 2 + 9}>
-          {second(n)}
+          {" " + second(n)}
         </text>
       </g>
     );
@@ -289,6 +298,11 @@ export function GraphView(p: GraphViewProps) {
           {edges}
           {nodes}
         </svg>
+      )}
+      {over && (
+        <p class="over" aria-hidden="true">
+          {over}
+        </p>
       )}
       <div class="zoom" role="group" aria-label="Zoom">
         <button type="button" aria-label="Larger" onClick={() => zoom(1.4)}>

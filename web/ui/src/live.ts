@@ -80,7 +80,8 @@ async function poll(): Promise<void> {
     calls: row.calls,
     records: row.records,
     records_per_s: before && seconds > 0 ? Math.max(0, (row.records - before.records) / seconds) : 0,
-    connections: row.open_streams,
+    connections: row.collector?.connections ?? row.open_streams,
+    problem: row.collector?.problem ?? null,
     open_streams: row.open_streams,
   });
 }
