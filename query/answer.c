@@ -9,15 +9,20 @@
 /* The length of the UTF-8 sequence at `at`, or 0 if there is none that is well formed. */
 static size_t sequence(const unsigned char *at, size_t left)
 {
-    size_t length = *at < 0x80 ? 1 : *at < 0xC2 ? 0 : *at < 0xE0 ? 2 : *at < 0xF0 ? 3 : *at < 0xF5 ? 4 : 0;
+    size_t length = *at < 0x80   ? 1
+                    : *at < 0xC2 ? 0
+                    : *at < 0xE0 ? 2
+                    : *at < 0xF0 ? 3
+                    : *at < 0xF5 ? 4
+                                 : 0;
 
     if (length == 0 || length > left)
         return 0;
     for (size_t i = 1; i < length; i++)
         if ((at[i] & 0xC0) != 0x80)
             return 0;
-    if ((at[0] == 0xE0 && at[1] < 0xA0) || (at[0] == 0xED && at[1] > 0x9F) || (at[0] == 0xF0 && at[1] < 0x90) ||
-        (at[0] == 0xF4 && at[1] > 0x8F))
+    if ((at[0] == 0xE0 && at[1] < 0xA0) || (at[0] == 0xED && at[1] > 0x9F) ||
+        (at[0] == 0xF0 && at[1] < 0x90) || (at[0] == 0xF4 && at[1] > 0x8F))
         return 0;
     return length;
 }
@@ -103,7 +108,8 @@ void answer_put_stats(json_t **object, const struct call_stats *stats)
     answer_put(object, "total_ns", answer_number(stats->total));
     answer_put(object, "self_ns", answer_number(stats->self));
     answer_put(object, "min_ns", json_integer(stats->minimum));
-    answer_put(object, "mean_ns", answer_number(stats->calls == 0 ? 0 : stats->total / stats->calls));
+    answer_put(
+        object, "mean_ns", answer_number(stats->calls == 0 ? 0 : stats->total / stats->calls));
     answer_put(object, "p50_ns", json_integer(stats->p50));
     answer_put(object, "p95_ns", json_integer(stats->p95));
     answer_put(object, "p99_ns", json_integer(stats->p99));

@@ -47,7 +47,8 @@ static void walk_groups(const struct walking *walking, const struct drawing *dra
     unsigned number = 0;
 
     for (size_t i = 0; i < walking->count; i++) {
-        const char *parent = json_string_value(json_object_get(json_array_get(walking->nodes, i), "parent"));
+        const char *parent =
+            json_string_value(json_object_get(json_array_get(walking->nodes, i), "parent"));
 
         if (parent == NULL) {
             drawing->node(out, &walking->drawn[i], 0);
@@ -70,10 +71,11 @@ static void walk_groups(const struct walking *walking, const struct drawing *dra
     json_decref(groups);
 }
 
-static void walk_edge(const json_t *from, double most_calls, struct drawing_node **sorted, size_t count,
-    const struct drawing *drawing, FILE *out)
+static void walk_edge(const json_t *from, double most_calls, struct drawing_node **sorted,
+    size_t count, const struct drawing *drawing, FILE *out)
 {
-    struct drawing_node source = {.id = text_of(from, "source")}, target = {.id = text_of(from, "target")};
+    struct drawing_node source = {.id = text_of(from, "source")},
+                        target = {.id = text_of(from, "target")};
     struct drawing_node *keys[] = {&source, &target}, **ends[2];
     struct drawing_edge edge = {.calls = json_integer_value(json_object_get(from, "calls")),
         .failed = json_integer_value(json_object_get(from, "failed"))};
@@ -108,9 +110,9 @@ void drawing_walk(const json_t *answer, const struct drawing *drawing, FILE *out
             sorted[i] = &walking.drawn[i];
         }
         qsort(sorted, walking.count, sizeof(*sorted), by_id);
-        json_array_foreach(edges, i, edge)
-            if ((double)json_integer_value(json_object_get(edge, "calls")) > walking.most_calls)
-                walking.most_calls = (double)json_integer_value(json_object_get(edge, "calls"));
+        json_array_foreach(edges, i, edge) if ((double)json_integer_value(json_object_get(
+                                                   edge, "calls")) > walking.most_calls)
+            walking.most_calls = (double)json_integer_value(json_object_get(edge, "calls"));
         walk_groups(&walking, drawing, out);
         json_array_foreach(edges, i, edge)
             walk_edge(edge, walking.most_calls, sorted, walking.count, drawing, out);
@@ -128,7 +130,8 @@ static void put_count(FILE *out, json_int_t count)
     fputs(text, out);
 }
 
-/* dot: Kieker's manner (a box a component, an ellipse an operation, the entry apart), with figures on the edges. */
+/* dot: Kieker's manner (a box a component, an ellipse an operation, the entry apart), with figures
+ * on the edges. */
 
 static void dot_text(FILE *out, const char *text)
 {
@@ -192,7 +195,8 @@ static void dot_end(FILE *out)
     fputs("}\n", out);
 }
 
-const struct drawing drawing_dot = {dot_begin, dot_open_group, dot_node, dot_close_group, dot_edge, dot_end};
+const struct drawing drawing_dot = {
+    dot_begin, dot_open_group, dot_node, dot_close_group, dot_edge, dot_end};
 
 /* Mermaid: in its quoted texts quotes and brackets are written as entities. */
 
@@ -252,5 +256,5 @@ static void mermaid_end(FILE *out)
     (void)out;
 }
 
-const struct drawing drawing_mermaid = {
-    mermaid_begin, mermaid_open_group, mermaid_node, mermaid_close_group, mermaid_edge, mermaid_end};
+const struct drawing drawing_mermaid = {mermaid_begin, mermaid_open_group, mermaid_node,
+    mermaid_close_group, mermaid_edge, mermaid_end};

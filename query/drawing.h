@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Graphs as text that other programs draw: one walk over an answer's nodes and edges, a printer a language. */
+/* Graphs as text that other programs draw: one walk over an answer's nodes and edges, a printer a
+ * language. */
 #ifndef KIEKER_QUERY_DRAWING_H
 #define KIEKER_QUERY_DRAWING_H
 
@@ -23,7 +24,8 @@ struct drawing_edge {
     double width; /* of the line, from 1 to 5 by calls */
 };
 
-/* What a language says for each; a group (the operations of a component) is opened before its nodes and closed behind them. */
+/* What a language says for each; a group (the operations of a component) is opened before its nodes
+ * and closed behind them. */
 struct drawing {
     void (*begin)(FILE *out);
     void (*open_group)(FILE *out, unsigned number, const char *name);

@@ -77,14 +77,16 @@ struct keys {
     int count, levels; /* levels: the rows are nested, their level is a column */
 };
 
-static void choose_keys(struct keys *keys, const struct request *request, const struct page *page, const json_t *row)
+static void choose_keys(
+    struct keys *keys, const struct request *request, const struct page *page, const json_t *row)
 {
     const struct column *chosen[TABLE_COLUMNS_MAX];
     char error[512];
 
     keys->levels = json_object_get(row, "children") != NULL;
     if (page->fields != NULL && request->verb->columns != NULL) {
-        keys->count = table_choose(request->verb->columns, page->fields, chosen, error, sizeof(error));
+        keys->count =
+            table_choose(request->verb->columns, page->fields, chosen, error, sizeof(error));
         for (int i = 0; i < keys->count; i++)
             keys->names[i] = chosen[i]->key;
         return;
@@ -164,7 +166,8 @@ static const struct form *find(const char *name)
     return &forms[0];
 }
 
-void form_write(const char *form, const struct request *request, const json_t *answer, struct page *page)
+void form_write(
+    const char *form, const struct request *request, const json_t *answer, struct page *page)
 {
     find(form)->write(request, answer, page);
 }

@@ -7,7 +7,8 @@
 #include "query/verb.h"
 
 /* Writes an answer in the form of that name (one of the verb's `formats`) to page->out. */
-void form_write(const char *form, const struct request *request, const json_t *answer, struct page *page);
+void form_write(
+    const char *form, const struct request *request, const json_t *answer, struct page *page);
 
 /* The form's media type. */
 const char *form_type(const char *form);

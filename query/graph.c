@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who calls whom, how often and how long: the dependency graph of operations, components or containers. */
+/* Who calls whom, how often and how long: the dependency graph of operations, components or
+ * containers. */
 #include "query/answer.h"
 #include "query/drawing.h"
 #include "query/table.h"
@@ -82,7 +83,8 @@ static int on_edge(void *context, const struct graph_edge *given)
     return gathering->failed;
 }
 
-/* Those that took longest, of equal ones in the order of their ends: the same graph is written the same way. */
+/* Those that took longest, of equal ones in the order of their ends: the same graph is written the
+ * same way. */
 static int heavier(const void *a, const void *b)
 {
     const struct edge *one = a, *other = b;
@@ -145,7 +147,8 @@ static json_t *nodes_of(struct gathering *gathering, size_t edges, const char *l
     for (size_t i = 0; i < gathering->nodes.count; i++) {
         const struct node *node = &gathering->nodes.items[i];
 
-        if (all || (ends != NULL && bsearch(&node->id, ends, edges * 2, sizeof(*ends), by_text) != NULL))
+        if (all ||
+            (ends != NULL && bsearch(&node->id, ends, edges * 2, sizeof(*ends), by_text) != NULL))
             answer_add(&nodes, node_of(node, level));
     }
     free(ends);
@@ -174,7 +177,8 @@ static json_t *graph_of(struct gathering *gathering, uint64_t limit, const char 
 static json_t *answer(struct request *request, struct store_reader *reader)
 {
     struct store_filter filter = request_filter(request);
-    enum graph_level level = (enum graph_level)request_number(request, PARAM_LEVEL, LEVEL_COMPONENT);
+    enum graph_level level =
+        (enum graph_level)request_number(request, PARAM_LEVEL, LEVEL_COMPONENT);
     struct gathering gathering = {.request = request};
     struct graph_sink sink = {on_node, on_edge, &gathering};
     json_t *answer = NULL;
@@ -200,14 +204,17 @@ static json_t *named_edges(const json_t *answer)
         const char *name = json_string_value(json_object_get(each, "name"));
 
         json_object_set_new(names, json_string_value(json_object_get(each, "id")),
-            parent == NULL || *parent == '\0' ? json_string(name) : json_sprintf("%s.%s", parent, name));
+            parent == NULL || *parent == '\0' ? json_string(name)
+                                              : json_sprintf("%s.%s", parent, name));
     }
     json_array_foreach(json_object_get(answer, "edges"), i, each)
     {
         json_t *edge = json_copy(each);
 
-        json_object_set(edge, "source_name", json_object_get(names, json_string_value(json_object_get(each, "source"))));
-        json_object_set(edge, "target_name", json_object_get(names, json_string_value(json_object_get(each, "target"))));
+        json_object_set(edge, "source_name",
+            json_object_get(names, json_string_value(json_object_get(each, "source"))));
+        json_object_set(edge, "target_name",
+            json_object_get(names, json_string_value(json_object_get(each, "target"))));
         json_array_append_new(edges, edge);
     }
     json_decref(names);
@@ -236,9 +243,9 @@ const struct verb verb_graph = {
     .name = "graph",
     .doc = "the dependency graph: which component calls which, how often, how long",
     .noun = "edges",
-    .takes = PARAM_BIT(PARAM_LEVEL) | PARAM_BIT(PARAM_RUN) | PARAM_BIT(PARAM_HOST) | PARAM_BIT(PARAM_SINCE) |
-             PARAM_BIT(PARAM_UNTIL) | PARAM_BIT(PARAM_OP) | PARAM_BIT(PARAM_COMPONENT) | PARAM_BIT(PARAM_LIMIT) |
-             PARAM_BIT(PARAM_FORMAT),
+    .takes = PARAM_BIT(PARAM_LEVEL) | PARAM_BIT(PARAM_RUN) | PARAM_BIT(PARAM_HOST) |
+             PARAM_BIT(PARAM_SINCE) | PARAM_BIT(PARAM_UNTIL) | PARAM_BIT(PARAM_OP) |
+             PARAM_BIT(PARAM_COMPONENT) | PARAM_BIT(PARAM_LIMIT) | PARAM_BIT(PARAM_FORMAT),
     .argument = -1,
     .formats = formats,
     .columns = columns,

@@ -7,7 +7,7 @@
 #include "config.h"
 #endif
 
-#define INDENT 28    /* where explanations begin */
+#define INDENT 28 /* where explanations begin */
 #define WIDTH_MOST 100
 
 /* A word on the left and its explanation, wrapped, on the right. */
@@ -46,7 +46,8 @@ static void put_options(struct page *page)
     for (const struct option_row *row = option_rows; row->name != NULL; row++) {
         char left[64], letter[4] = {'-', row->letter, ',', '\0'};
 
-        snprintf(left, sizeof(left), "%s --%s %s", row->letter != 0 ? letter : "   ", row->name, row->metavar == NULL ? "" : row->metavar);
+        snprintf(left, sizeof(left), "%s --%s %s", row->letter != 0 ? letter : "   ", row->name,
+            row->metavar == NULL ? "" : row->metavar);
         put_entry(page, left, row->doc);
     }
 }
@@ -66,7 +67,8 @@ static void put_param(struct page *page, const struct param *param, const struct
     const char *const *choices = verb == NULL ? param->choices : param_choices(param, verb);
     char left[64], text[512], list[256] = "";
 
-    snprintf(left, sizeof(left), param->bare && *metavar != '\0' ? "    --%s [%s]" : "    --%s %s", param->name, metavar);
+    snprintf(left, sizeof(left), param->bare && *metavar != '\0' ? "    --%s [%s]" : "    --%s %s",
+        param->name, metavar);
     join(choices, list, sizeof(list));
     if (*list != '\0')
         snprintf(text, sizeof(text), "%s: %s", param->doc, list);
@@ -93,7 +95,9 @@ static void put_verbs(struct page *page)
 
         if (verbs[i]->argument >= 0)
             snprintf(argument, sizeof(argument), verbs[i]->needs ? " %s" : " [%s]",
-                verbs[i]->argument == PARAM_OP ? "OPERATION" : verbs[i]->argument == PARAM_ID ? "ID" : "SQL");
+                verbs[i]->argument == PARAM_OP   ? "OPERATION"
+                : verbs[i]->argument == PARAM_ID ? "ID"
+                                                 : "SQL");
         snprintf(left, sizeof(left), "%s%s", verbs[i]->name, argument);
         put_entry(page, left, verbs[i]->doc);
     }
@@ -113,8 +117,10 @@ void help_print(struct page *page, int whole)
         put_title(page, "Where to look, and how to print");
         put_options(page);
         put_title(page, "Exit status");
-        fputs("  0 done (also if there is nothing), 1 nothing there (with --exit-code), 2 wrong usage,\n"
-              "  3 database or server not reachable, 4 no such thing, 5 damaged data or unwritable output\n",
+        fputs("  0 done (also if there is nothing), 1 nothing there (with --exit-code), 2 wrong "
+              "usage,\n"
+              "  3 database or server not reachable, 4 no such thing, 5 damaged data or unwritable "
+              "output\n",
             page->out);
     }
     put_title(page, "Examples");
@@ -133,7 +139,9 @@ void help_print_verb(struct page *page, const struct verb *verb)
 
     if (verb->argument >= 0)
         snprintf(argument, sizeof(argument), verb->needs ? " %s%s" : " [%s]%s",
-            verb->argument == PARAM_OP ? "OPERATION" : verb->argument == PARAM_ID ? "ID" : "SQL",
+            verb->argument == PARAM_OP   ? "OPERATION"
+            : verb->argument == PARAM_ID ? "ID"
+                                         : "SQL",
             verb->argument == PARAM_ID ? "..." : "");
     fprintf(page->out, "Usage: kieker-query %s%s [options]\n", verb->name, argument);
     fprintf(page->out, "Shows %s.\n", verb->doc);
@@ -142,16 +150,19 @@ void help_print_verb(struct page *page, const struct verb *verb)
         if ((verb->takes & PARAM_BIT(i)) && (!is_option(&params[i]) || i == PARAM_SORT))
             put_param(page, &params[i], verb);
     if (verb->limit > 0) {
-        snprintf(text, sizeof(text), "at most so many %s; default %llu", verb->noun, (unsigned long long)verb->limit);
+        snprintf(text, sizeof(text), "at most so many %s; default %llu", verb->noun,
+            (unsigned long long)verb->limit);
         put_entry(page, "-n, --limit N", text);
     }
     if (verb->columns != NULL) {
         put_title(page, "Columns (for -f; those in brackets are shown only when asked for)");
-        for (const struct column *column = verb->columns; column->key != NULL && used < sizeof(text); column++) {
+        for (const struct column *column = verb->columns;
+             column->key != NULL && used < sizeof(text); column++) {
             char name[64];
 
             table_name(column, name, sizeof(name));
-            used += (size_t)snprintf(text + used, sizeof(text) - used, column->rank == 0 ? "%s[%s]" : "%s%s", used > 0 ? " " : "", name);
+            used += (size_t)snprintf(text + used, sizeof(text) - used,
+                column->rank == 0 ? "%s[%s]" : "%s%s", used > 0 ? " " : "", name);
         }
         fprintf(page->out, "  %s\n", text);
     }
@@ -160,5 +171,6 @@ void help_print_verb(struct page *page, const struct verb *verb)
 
 void help_print_version(FILE *out)
 {
-    fprintf(out, "kieker-query %s\nrecord format: Kieker 2 binary and text, registry of strings\n", PACKAGE_VERSION);
+    fprintf(out, "kieker-query %s\nrecord format: Kieker 2 binary and text, registry of strings\n",
+        PACKAGE_VERSION);
 }

@@ -62,8 +62,9 @@ const struct verb verb_latency = {
     .name = "latency",
     .doc = "latency over time: percentiles of every minute, of one operation or of whole traces",
     .noun = "minutes",
-    .takes = PARAM_BIT(PARAM_RUN) | PARAM_BIT(PARAM_HOST) | PARAM_BIT(PARAM_SINCE) | PARAM_BIT(PARAM_UNTIL) |
-             PARAM_BIT(PARAM_OP) | PARAM_BIT(PARAM_COMPONENT) | PARAM_BIT(PARAM_LIMIT) | PARAM_BIT(PARAM_FORMAT),
+    .takes = PARAM_BIT(PARAM_RUN) | PARAM_BIT(PARAM_HOST) | PARAM_BIT(PARAM_SINCE) |
+             PARAM_BIT(PARAM_UNTIL) | PARAM_BIT(PARAM_OP) | PARAM_BIT(PARAM_COMPONENT) |
+             PARAM_BIT(PARAM_LIMIT) | PARAM_BIT(PARAM_FORMAT),
     .argument = PARAM_OP,
     .formats = formats,
     .columns = columns,

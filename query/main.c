@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kieker-query: asks what is stored. Answers go to standard output, what is said about them to standard error. */
+/* kieker-query: asks what is stored. Answers go to standard output, what is said about them to
+ * standard error. */
 #include <errno.h>
 #include <inttypes.h>
 #include <locale.h>
@@ -50,16 +51,21 @@ static int complain(int status, const char *sentence)
     }
 }
 
-/* Names are sorted from A on by themselves, all else from the largest on: the other way round is not the same word. */
+/* Names are sorted from A on by themselves, all else from the largest on: the other way round is
+ * not the same word. */
 static const char *reversed(const struct options *options)
 {
     const char *sort = options_setting(options, "sort");
 
-    return sort != NULL && (strcmp(sort, "operation") == 0 || strcmp(sort, "component") == 0) ? "desc" : "asc";
+    return sort != NULL && (strcmp(sort, "operation") == 0 || strcmp(sort, "component") == 0)
+               ? "desc"
+               : "asc";
 }
 
-/* Fills a request with what the command line says; `limit` and `next` of a further part, or 0 and NULL. */
-static void ask(const struct question *question, struct request *request, uint64_t limit, const char *next)
+/* Fills a request with what the command line says; `limit` and `next` of a further part, or 0 and
+ * NULL. */
+static void ask(
+    const struct question *question, struct request *request, uint64_t limit, const char *next)
 {
     const struct options *options = question->options;
     char number[24];
@@ -124,12 +130,12 @@ static size_t count_calls(const json_t *rows)
     const json_t *row;
     size_t i, count = json_array_size(rows);
 
-    json_array_foreach(rows, i, row)
-        count += count_calls(json_object_get(row, "children"));
+    json_array_foreach(rows, i, row) count += count_calls(json_object_get(row, "children"));
     return count;
 }
 
-/* What the rows do not say: how many there are in all, that some were left out, and how to see those. */
+/* What the rows do not say: how many there are in all, that some were left out, and how to see
+ * those. */
 static void remark(const struct question *question, struct terminal *terminal, const json_t *answer)
 {
     const struct verb *verb = question->options->verb;
@@ -139,25 +145,31 @@ static void remark(const struct question *question, struct terminal *terminal, c
     char shown[UNITS_SIZE], all[UNITS_SIZE], threshold[UNITS_SIZE];
 
     if (rows_of(answer) == 0) {
-        fprintf(stderr, question->options->settings.count > 0 || question->argument != NULL ? "No %s match.\n" : "No %s yet.\n",
+        fprintf(stderr,
+            question->options->settings.count > 0 || question->argument != NULL ? "No %s match.\n"
+                                                                                : "No %s yet.\n",
             verb->noun);
         return;
     }
     units_count((int64_t)(nested ? count_calls(rows) : rows_of(answer)), shown);
     units_count(json_integer_value(total), all);
-    units_duration(json_integer_value(json_object_get(answer, "threshold_ns")), terminal->page.utf8, threshold);
+    units_duration(json_integer_value(json_object_get(answer, "threshold_ns")), terminal->page.utf8,
+        threshold);
     if (truncated && nested)
-        terminal_remark(terminal, "%s of %s %s; left out is what took less than %s or lies deeper: -n N, --depth N or %s", shown,
-            all, verb->noun, threshold, verb->argument == PARAM_ID ? "--call POSITION" : "an operation to begin with");
+        terminal_remark(terminal,
+            "%s of %s %s; left out is what took less than %s or lies deeper: -n N, --depth N or %s",
+            shown, all, verb->noun, threshold,
+            verb->argument == PARAM_ID ? "--call POSITION" : "an operation to begin with");
     else if (truncated && strcmp(shown, all) == 0)
-        terminal_remark(terminal, "truncated: there are more than these %s %s: -n N", shown, verb->noun);
+        terminal_remark(
+            terminal, "truncated: there are more than these %s %s: -n N", shown, verb->noun);
     else if (truncated)
         terminal_remark(terminal, "%s of %s %s; more: -n N", shown, all, verb->noun);
     else if (terminal->watched && verb->limit > 0 && !nested)
         terminal_remark(terminal, "%s of %s %s", shown, all, verb->noun);
     if (terminal->page.dropped > 0 && terminal->watched)
-        terminal_remark(terminal, "%d column%s did not fit: --wide, or -f to choose", terminal->page.dropped,
-            terminal->page.dropped == 1 ? "" : "s");
+        terminal_remark(terminal, "%d column%s did not fit: --wide, or -f to choose",
+            terminal->page.dropped, terminal->page.dropped == 1 ? "" : "s");
 }
 
 static int answer_question(const struct question *question)
@@ -224,12 +236,17 @@ static int check(const struct question *question)
     ask(question, &request, question->wanted > 0 ? 1 : 0, NULL);
     if (request.status != 0 || request_check(&request) < 0)
         result = complain(request.status, request.error);
-    else if (options->words.count > (options->verb->argument < 0 ? 0u : 1u) && options->verb->argument != PARAM_ID)
-        result = complain(400, options->verb->argument < 0 ? "This verb takes no word behind it; filters are options, as in --op GLOB"
-                                                           : "This verb takes one word behind it; quote it if it has spaces");
+    else if (options->words.count > (options->verb->argument < 0 ? 0u : 1u) &&
+             options->verb->argument != PARAM_ID)
+        result = complain(
+            400, options->verb->argument < 0
+                     ? "This verb takes no word behind it; filters are options, as in --op GLOB"
+                     : "This verb takes one word behind it; quote it if it has spaces");
     else if (options->fields != NULL && options->verb->columns == NULL)
-        result = complain(400, "This verb's columns are those of the query; -f cannot choose among them");
-    else if (options->fields != NULL && table_choose(options->verb->columns, options->fields, chosen, error, sizeof(error)) < 0)
+        result = complain(
+            400, "This verb's columns are those of the query; -f cannot choose among them");
+    else if (options->fields != NULL && table_choose(options->verb->columns, options->fields,
+                                            chosen, error, sizeof(error)) < 0)
         result = complain(400, error);
     request_fini(&request);
     return result;
@@ -293,7 +310,8 @@ int main(int count, char **arguments)
     else if (options.help)
         result = print_help(&options);
     else if (options.verb == NULL)
-        result = complain(400, "Say what to ask for, as in kieker-query traces --slowest; -h lists the verbs");
+        result = complain(
+            400, "Say what to ask for, as in kieker-query traces --slowest; -h lists the verbs");
     else
         result = run(&options);
     options_fini(&options);

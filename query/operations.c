@@ -10,9 +10,23 @@
 
 #include "analysis/list.h"
 
-static const char *const sorts[] = {"self", "total", "calls", "failed", "min", "mean", "p50", "p95", "p99", "max", "operation",
-    "component", "id", NULL};
-enum { BY_SELF, BY_TOTAL, BY_CALLS, BY_FAILED, BY_MIN, BY_MEAN, BY_P50, BY_P95, BY_P99, BY_MAX, BY_OPERATION, BY_COMPONENT, BY_ID };
+static const char *const sorts[] = {"self", "total", "calls", "failed", "min", "mean", "p50", "p95",
+    "p99", "max", "operation", "component", "id", NULL};
+enum {
+    BY_SELF,
+    BY_TOTAL,
+    BY_CALLS,
+    BY_FAILED,
+    BY_MIN,
+    BY_MEAN,
+    BY_P50,
+    BY_P95,
+    BY_P99,
+    BY_MAX,
+    BY_OPERATION,
+    BY_COMPONENT,
+    BY_ID
+};
 static const char *const formats[] = {"json", "ndjson", "csv", "text", NULL};
 
 static const struct column columns[] = {
@@ -32,7 +46,8 @@ static const struct column columns[] = {
     {NULL, NULL, CELL_NAME, 0},
 };
 
-/* Only what is needed for sorting: there may be MODEL_OPERATIONS_MAX of them, and the answer has a few. */
+/* Only what is needed for sorting: there may be MODEL_OPERATIONS_MAX of them, and the answer has a
+ * few. */
 struct item {
     uint32_t id;
     const char *operation, *component; /* the request's */
@@ -57,7 +72,8 @@ static int on_operation(void *context, const struct operation_row *row)
     struct gathering *gathering = context;
     struct item *item;
 
-    if (row->stats.calls < gathering->filter->min_calls || (gathering->filter->failed && row->stats.failed == 0))
+    if (row->stats.calls < gathering->filter->min_calls ||
+        (gathering->filter->failed && row->stats.failed == 0))
         return 0;
     item = list_add(&gathering->items);
     if (item == NULL)
@@ -125,7 +141,8 @@ static json_t *row_of(struct store_reader *reader, const struct item *item)
     const char *operation = "", *component = "";
     json_t *row = json_object();
 
-    (void)store_operation(reader, item->id, &operation, &component); /* none of this id: empty texts */
+    (void)store_operation(
+        reader, item->id, &operation, &component); /* none of this id: empty texts */
     answer_put(&row, "id", answer_id(item->id));
     answer_put_text(&row, "operation", operation);
     answer_put_text(&row, "component", component);
@@ -136,7 +153,8 @@ static json_t *row_of(struct store_reader *reader, const struct item *item)
 static json_t *answer(struct request *request, struct store_reader *reader)
 {
     struct store_filter filter = request_filter(request);
-    int by = (int)request_number(request, PARAM_SORT, BY_SELF), text = by == BY_OPERATION || by == BY_COMPONENT;
+    int by = (int)request_number(request, PARAM_SORT, BY_SELF),
+        text = by == BY_OPERATION || by == BY_COMPONENT;
     /* Names are read from A on, figures from the largest on, unless something else is said. */
     struct sorting sorting = {by, request_number(request, PARAM_ORDER, text) == 1};
     struct gathering gathering = {.request = request, .filter = &filter, .texts = text};
@@ -172,9 +190,10 @@ const struct verb verb_operations = {
     .name = "operations",
     .doc = "operations: calls, total and self time, percentiles",
     .noun = "operations",
-    .takes = PARAM_BIT(PARAM_RUN) | PARAM_BIT(PARAM_HOST) | PARAM_BIT(PARAM_SINCE) | PARAM_BIT(PARAM_UNTIL) |
-             PARAM_BIT(PARAM_OP) | PARAM_BIT(PARAM_COMPONENT) | PARAM_BIT(PARAM_MIN_CALLS) | PARAM_BIT(PARAM_FAILED) |
-             PARAM_BIT(PARAM_SORT) | PARAM_BIT(PARAM_ORDER) | PARAM_BIT(PARAM_LIMIT) | PARAM_BIT(PARAM_OFFSET) |
+    .takes = PARAM_BIT(PARAM_RUN) | PARAM_BIT(PARAM_HOST) | PARAM_BIT(PARAM_SINCE) |
+             PARAM_BIT(PARAM_UNTIL) | PARAM_BIT(PARAM_OP) | PARAM_BIT(PARAM_COMPONENT) |
+             PARAM_BIT(PARAM_MIN_CALLS) | PARAM_BIT(PARAM_FAILED) | PARAM_BIT(PARAM_SORT) |
+             PARAM_BIT(PARAM_ORDER) | PARAM_BIT(PARAM_LIMIT) | PARAM_BIT(PARAM_OFFSET) |
              PARAM_BIT(PARAM_FORMAT),
     .argument = PARAM_OP,
     .sorts = sorts,

@@ -31,20 +31,28 @@ enum option {
 };
 
 const struct option_row option_rows[OPTIONS + 1] = {
-    [OPTION_DATABASE] = {"database", 0, "FILE", "the database to look into; default: $KIEKER_DATABASE, else where kieker-collector keeps it"},
-    [OPTION_SERVER] = {"server", 0, "URL", "ask a running kieker-collector instead, as http://127.0.0.1:8080; default: $KIEKER_SERVER"},
-    [OPTION_JSON] = {"json", 0, NULL, "one JSON document; ids are strings, durations whole nanoseconds"},
+    [OPTION_DATABASE] = {"database", 0, "FILE",
+        "the database to look into; default: $KIEKER_DATABASE, else where kieker-collector keeps "
+        "it"},
+    [OPTION_SERVER] = {"server", 0, "URL",
+        "ask a running kieker-collector instead, as http://127.0.0.1:8080; default: "
+        "$KIEKER_SERVER"},
+    [OPTION_JSON] = {"json", 0, NULL,
+        "one JSON document; ids are strings, durations whole nanoseconds"},
     [OPTION_NDJSON] = {"ndjson", 0, NULL, "a JSON object a row, each on its line"},
     [OPTION_CSV] = {"csv", 0, NULL, "comma-separated values with a header"},
-    [OPTION_FIELDS] = {"fields", 'f', "LIST", "the columns: total,self or +p99 (one more) or all or none"},
+    [OPTION_FIELDS] = {"fields", 'f', "LIST",
+        "the columns: total,self or +p99 (one more) or all or none"},
     [OPTION_SORT] = {"sort", 's', "COLUMN", "sort by this column, the largest first"},
     [OPTION_REVERSE] = {"reverse", 'r', NULL, "the other way round"},
     [OPTION_LIMIT] = {"limit", 'n', "N", "at most so many rows, or all"},
     [OPTION_NO_HEADER] = {"no-header", 0, NULL, "no header line"},
-    [OPTION_WIDE] = {"wide", 0, NULL, "do not shorten names or leave out columns to fit the terminal"},
+    [OPTION_WIDE] = {"wide", 0, NULL,
+        "do not shorten names or leave out columns to fit the terminal"},
     [OPTION_NO_FOLD] = {"no-fold", 0, NULL, "print equal calls one after the other singly"},
     [OPTION_COLOR] = {"color", 0, "WHEN", "auto (default), always or never; NO_COLOR is heeded"},
-    [OPTION_NO_PAGER] = {"no-pager", 0, NULL, "do not page; else $PAGER, or less, when on a terminal"},
+    [OPTION_NO_PAGER] = {"no-pager", 0, NULL,
+        "do not page; else $PAGER, or less, when on a terminal"},
     [OPTION_EXIT_CODE] = {"exit-code", 0, NULL, "exit with 1 when there is no row"},
     [OPTION_HELP] = {"help", 'h', NULL, "this help; -h is short; `help VERB` tells of one verb"},
     [OPTION_VERSION] = {"version", 0, NULL, "version, record format and schema version"},
@@ -61,7 +69,8 @@ struct reading {
     size_t error_size;
 };
 
-static int __attribute__((format(printf, 2, 3))) refuse(struct reading *reading, const char *format, ...)
+static int __attribute__((format(printf, 2, 3)))
+refuse(struct reading *reading, const char *format, ...)
 {
     va_list arguments;
 
@@ -171,7 +180,8 @@ static int apply(struct reading *reading, enum option option)
     return 0;
 }
 
-/* A parameter as an option. One that may be bare takes the argument behind it only if that is a number, and a flag never. */
+/* A parameter as an option. One that may be bare takes the argument behind it only if that is a
+ * number, and a flag never. */
 static int apply_param(struct reading *reading, const struct param *param)
 {
     const char *value;
@@ -207,7 +217,8 @@ static int refuse_option(struct reading *reading, const char *name)
         }
     }
     if (nearest != NULL && param_is_near(name, best))
-        return refuse(reading, "There is no option %.80s; did you mean --%s?", reading->typed, nearest);
+        return refuse(
+            reading, "There is no option %.80s; did you mean --%s?", reading->typed, nearest);
     return refuse(reading, "There is no option %.80s; see kieker-query --help", reading->typed);
 }
 
@@ -229,7 +240,8 @@ static int read_long(struct reading *reading)
         if (strcmp(option_rows[i].name, name) == 0) {
             if (apply(reading, (enum option)i) < 0)
                 return -1;
-            return reading->attached == NULL ? 0 : refuse(reading, "%s takes no value", reading->typed);
+            return reading->attached == NULL ? 0
+                                             : refuse(reading, "%s takes no value", reading->typed);
         }
     param = param_find(name);
     return param == NULL ? refuse_option(reading, name) : apply_param(reading, param);
@@ -247,7 +259,8 @@ static int read_letters(struct reading *reading)
             option++;
         if (option == OPTIONS)
             return refuse(reading, "There is no option %.80s; see kieker-query --help", whole);
-        reading->attached = option_rows[option].metavar != NULL && at[1] != '\0' ? at + 1 + (at[1] == '=') : NULL;
+        reading->attached =
+            option_rows[option].metavar != NULL && at[1] != '\0' ? at + 1 + (at[1] == '=') : NULL;
         if (apply(reading, (enum option)option) < 0)
             return -1;
         if (option_rows[option].metavar != NULL)
@@ -272,7 +285,8 @@ static int read_word(struct reading *reading, const char *word)
         }
         nearest = verb_nearest(word);
         if (nearest != NULL)
-            return refuse(reading, "There is no verb \"%.80s\"; did you mean %s?", word, nearest->name);
+            return refuse(
+                reading, "There is no verb \"%.80s\"; did you mean %s?", word, nearest->name);
         return refuse(reading, "There is no verb \"%.80s\"; kieker-query -h lists them", word);
     }
     place = list_add(&options->words);
@@ -293,12 +307,18 @@ static int read_help(struct reading *reading)
     options->verb = verb_find(options->words.items[0]);
     if (options->verb != NULL)
         return 0;
-    return refuse(reading, "There is no verb \"%.80s\"; kieker-query -h lists them", options->words.items[0]);
+    return refuse(
+        reading, "There is no verb \"%.80s\"; kieker-query -h lists them", options->words.items[0]);
 }
 
-int options_read(struct options *options, int count, char **arguments, char *error, size_t error_size)
+int options_read(
+    struct options *options, int count, char **arguments, char *error, size_t error_size)
 {
-    struct reading reading = {.options = options, .count = count, .at = 1, .arguments = arguments, .error = error,
+    struct reading reading = {.options = options,
+        .count = count,
+        .at = 1,
+        .arguments = arguments,
+        .error = error,
         .error_size = error_size};
     int only_words = 0, result = 0;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The command line of kieker-query: VERB, the verb's parameters as options of the same name, and the options that say where
- * to look and how to print. They may come in any order; of an option given twice the last counts.
+ * The command line of kieker-query: VERB, the verb's parameters as options of the same name, and
+ * the options that say where to look and how to print. They may come in any order; of an option
+ * given twice the last counts.
  */
 #ifndef KIEKER_QUERY_OPTIONS_H
 #define KIEKER_QUERY_OPTIONS_H
@@ -31,13 +32,15 @@ struct options {
 /* An option of the program, for the help. */
 struct option_row {
     const char *name;
-    char letter; /* 0: none */
+    char letter;               /* 0: none */
     const char *metavar, *doc; /* metavar NULL: a flag */
 };
 extern const struct option_row option_rows[]; /* up to one without name */
 
-/* Reads the command line, whose texts are lent to the options. 0, or -1 with the sentence in `error`. */
-int options_read(struct options *options, int count, char **arguments, char *error, size_t error_size);
+/* Reads the command line, whose texts are lent to the options. 0, or -1 with the sentence in
+ * `error`. */
+int options_read(
+    struct options *options, int count, char **arguments, char *error, size_t error_size);
 void options_fini(struct options *options);
 
 /* The value of the last setting of this name, or NULL. */

@@ -10,15 +10,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STEP 3            /* columns that a level is indented */
-#define LEVELS_UNBOUND 40 /* shown by indentation on a page without width; deeper ones have their number written */
+#define STEP 3 /* columns that a level is indented */
+#define LEVELS_UNBOUND                                                                             \
+    40 /* shown by indentation on a page without width; deeper ones have their number written */
 #define NAME_LEAST 16
 #define CAUSE_MOST 60
 
 struct outline {
     struct page *page;
     const struct column *columns[TABLE_COLUMNS_MAX];
-    unsigned widths[TABLE_COLUMNS_MAX], left; /* left: of all columns together, and what is between them */
+    unsigned widths[TABLE_COLUMNS_MAX],
+        left; /* left: of all columns together, and what is between them */
     int count, marked;
     unsigned levels;      /* that are shown by indentation */
     unsigned char *lasts; /* for each level: is its node the last of its siblings */
@@ -98,7 +100,9 @@ static void put_name(struct outline *outline, const struct line *line, unsigned 
         name = strdup("?");
     }
     if (name != NULL && page->width > 0)
-        text_shorten(name, page->width > used + remark + NAME_LEAST ? page->width - used - remark : NAME_LEAST, page->utf8);
+        text_shorten(name,
+            page->width > used + remark + NAME_LEAST ? page->width - used - remark : NAME_LEAST,
+            page->utf8);
     if (line->failed)
         table_manner(page, RED);
     fputs(name == NULL ? "" : name, page->out);
@@ -123,7 +127,8 @@ static void put_line(struct outline *outline, const struct line *line)
         table_manner(outline->page, PLAIN);
     }
     for (int c = 0; c < outline->count; c++) {
-        char *text = line->row == NULL ? strdup("") : table_cell(outline->page, outline->columns[c], line->row);
+        char *text = line->row == NULL ? strdup("")
+                                       : table_cell(outline->page, outline->columns[c], line->row);
 
         put_padded(out, text == NULL ? "" : text, outline->widths[c]);
         fputs("  ", out);
@@ -144,8 +149,8 @@ static char *remark_of(const struct outline *outline, const json_t *row)
 
     if (clean != NULL)
         text_shorten(clean, CAUSE_MOST, outline->page->utf8);
-    if ((clean != NULL || open) &&
-        asprintf(&text, "%s%s%s", clean == NULL ? "" : "  failed: ", clean == NULL ? "" : clean, open ? "  (not ended)" : "") < 0)
+    if ((clean != NULL || open) && asprintf(&text, "%s%s%s", clean == NULL ? "" : "  failed: ",
+                                       clean == NULL ? "" : clean, open ? "  (not ended)" : "") < 0)
         text = NULL;
     free(clean);
     return text;
@@ -162,15 +167,17 @@ static void put_hidden(struct outline *outline, const json_t *of, unsigned level
         return;
     units_count(calls, count);
     units_duration(json_integer_value(json_object_get(of, "hidden_ns")), outline->page->utf8, time);
-    snprintf(remark, sizeof(remark), "%s %s more call%s, %s%s%s", outline->page->utf8 ? "\u2026" : "...", count,
-        calls == 1 ? "" : "s", time, position != NULL ? "; see --call " : "", position != NULL ? position : "");
+    snprintf(remark, sizeof(remark), "%s %s more call%s, %s%s%s",
+        outline->page->utf8 ? "\u2026" : "...", count, calls == 1 ? "" : "s", time,
+        position != NULL ? "; see --call " : "", position != NULL ? position : "");
     put_line(outline, &line);
 }
 
 static int is_leaf(const json_t *row)
 {
     return json_array_size(json_object_get(row, "children")) == 0 &&
-           json_integer_value(json_object_get(row, "hidden_calls")) == 0 && !json_is_true(json_object_get(row, "open"));
+           json_integer_value(json_object_get(row, "hidden_calls")) == 0 &&
+           !json_is_true(json_object_get(row, "open"));
 }
 
 static int is_alike(const json_t *a, const json_t *b)
@@ -183,7 +190,8 @@ static int is_alike(const json_t *a, const json_t *b)
     return 1;
 }
 
-/* How many calls from `at` on are equal and without callees; their sum as one row into *sum (a new reference). */
+/* How many calls from `at` on are equal and without callees; their sum as one row into *sum (a new
+ * reference). */
 static size_t fold(const json_t *rows, size_t at, json_t **sum)
 {
     static const char *const figures[] = {"duration_ns", "self_ns", "calls"};
@@ -193,7 +201,8 @@ static size_t fold(const json_t *rows, size_t at, json_t **sum)
 
     if (json_object_get(first, "duration_ns") == NULL || !is_leaf(first))
         return 1;
-    while ((next = json_array_get(rows, at + count)) != NULL && is_leaf(next) && is_alike(first, next)) {
+    while ((next = json_array_get(rows, at + count)) != NULL && is_leaf(next) &&
+           is_alike(first, next)) {
         for (int i = 0; i < 3; i++)
             sums[i] += json_integer_value(json_object_get(next, figures[i]));
         count++;
@@ -211,8 +220,11 @@ static void put_folded(struct outline *outline, struct line *line, size_t count)
     char number[UNITS_SIZE], mean[UNITS_SIZE], *cause = remark_of(outline, line->row), *remark;
 
     units_count((int64_t)count, number);
-    units_duration(json_integer_value(json_object_get(line->row, "duration_ns")) / (json_int_t)count, outline->page->utf8, mean);
-    if (asprintf(&remark, "  %s %s, mean %s%s", outline->page->utf8 ? "\u00d7" : "x", number, mean, cause == NULL ? "" : cause) >= 0) {
+    units_duration(
+        json_integer_value(json_object_get(line->row, "duration_ns")) / (json_int_t)count,
+        outline->page->utf8, mean);
+    if (asprintf(&remark, "  %s %s, mean %s%s", outline->page->utf8 ? "\u00d7" : "x", number, mean,
+            cause == NULL ? "" : cause) >= 0) {
         line->remark = remark;
         put_line(outline, line);
         free(remark);
@@ -282,8 +294,9 @@ void table_print_tree(struct page *page, const struct column *columns, const jso
     for (int c = 0; c < outline.count; c++)
         outline.left += outline.widths[c] + 2;
     outline.levels = page->width == 0 ? LEVELS_UNBOUND
-                     : page->width > outline.left + NAME_LEAST * 2 ? (page->width - outline.left - NAME_LEAST) / STEP
-                                                                    : 4;
+                     : page->width > outline.left + NAME_LEAST * 2
+                         ? (page->width - outline.left - NAME_LEAST) / STEP
+                         : 4;
     outline.lasts = calloc(deepest + 2, 1);
     if (outline.lasts == NULL)
         return;

@@ -17,44 +17,64 @@ static const char *const levels[] = {"operation", "component", "container", NULL
 #define NS_PER_S INT64_C(1000000000)
 
 const struct param params[PARAMS] = {
-    [PARAM_RUN] = {"run", TYPE_TEXT, 0, "only this run (a labelled recording)", "nightly", NULL, 0, 0},
-    [PARAM_HOST] = {"host", TYPE_TEXT, 0, "only this host (execution container)", "web-1", NULL, 0, 0},
+    [PARAM_RUN] = {"run", TYPE_TEXT, 0, "only this run (a labelled recording)", "nightly", NULL, 0,
+        0},
+    [PARAM_HOST] = {"host", TYPE_TEXT, 0, "only this host (execution container)", "web-1", NULL, 0,
+        0},
     [PARAM_SINCE] = {"since", TYPE_TIME, 0, "only from this time on", "5m", NULL, 0, 0},
     [PARAM_UNTIL] = {"until", TYPE_TIME, 0, "only up to this time", "2026-03-01T12:00", NULL, 0, 0},
-    [PARAM_OP] = {"op", TYPE_GLOB, 0, "only this operation, or component.operation; of traces: any call inside", "*.get_book",
+    [PARAM_OP] = {"op", TYPE_GLOB, 0,
+        "only this operation, or component.operation; of traces: any call inside", "*.get_book",
         NULL, 0, 0},
-    [PARAM_ROOT] = {"root", TYPE_GLOB, 0, "only traces that begin with this operation", "main", NULL, 0, 0},
-    [PARAM_COMPONENT] = {"component", TYPE_GLOB, 0, "only this component (class or module)", "shop.*", NULL, 0, 0},
-    [PARAM_MIN] = {"min", TYPE_DURATION, 0, "only what took at least this long", "10ms", NULL, 0, 0},
+    [PARAM_ROOT] = {"root", TYPE_GLOB, 0, "only traces that begin with this operation", "main",
+        NULL, 0, 0},
+    [PARAM_COMPONENT] = {"component", TYPE_GLOB, 0, "only this component (class or module)",
+        "shop.*", NULL, 0, 0},
+    [PARAM_MIN] = {"min", TYPE_DURATION, 0, "only what took at least this long", "10ms", NULL, 0,
+        0},
     [PARAM_MAX] = {"max", TYPE_DURATION, 0, "only what took at most this long", "1s", NULL, 0, 0},
-    [PARAM_MIN_CALLS] = {"min-calls", TYPE_NUMBER, 0, "only with at least so many calls", "100", NULL, 0, INT64_MAX},
+    [PARAM_MIN_CALLS] = {"min-calls", TYPE_NUMBER, 0, "only with at least so many calls", "100",
+        NULL, 0, INT64_MAX},
     [PARAM_FAILED] = {"failed", TYPE_FLAG, 1, "only with failed calls", "1", NULL, 0, 0},
     [PARAM_STATE] = {"state", TYPE_CHOICE, 0, "only traces in this state", "running", states, 0, 0},
-    [PARAM_INCOMPLETE] = {"incomplete", TYPE_FLAG, 1, "only traces that are incomplete or damaged", "1", NULL, 0, 0},
-    [PARAM_CLASS] = {"class", TYPE_NUMBER, 0, "only traces of this class (equal call trees)", "12", NULL, 1, UINT32_MAX},
-    [PARAM_CALLER] = {"caller", TYPE_NODE, 0, "only traces in which this operation calls `callee`: an id, or entry", "3", NULL,
-        0, 0},
-    [PARAM_CALLEE] = {"callee", TYPE_NODE, 0, "only traces in which `caller` calls this operation: an id", "7", NULL, 0, 0},
+    [PARAM_INCOMPLETE] = {"incomplete", TYPE_FLAG, 1, "only traces that are incomplete or damaged",
+        "1", NULL, 0, 0},
+    [PARAM_CLASS] = {"class", TYPE_NUMBER, 0, "only traces of this class (equal call trees)", "12",
+        NULL, 1, UINT32_MAX},
+    [PARAM_CALLER] = {"caller", TYPE_NODE, 0,
+        "only traces in which this operation calls `callee`: an id, or entry", "3", NULL, 0, 0},
+    [PARAM_CALLEE] = {"callee", TYPE_NODE, 0,
+        "only traces in which `caller` calls this operation: an id", "7", NULL, 0, 0},
     [PARAM_CALLER_COMPONENT] = {"caller-component", TYPE_TEXT, 0,
-        "only traces in which this component calls `callee-component`; or entry", "shop.Catalog", NULL, 0, 0},
+        "only traces in which this component calls `callee-component`; or entry", "shop.Catalog",
+        NULL, 0, 0},
     [PARAM_CALLEE_COMPONENT] = {"callee-component", TYPE_TEXT, 0,
         "only traces in which `caller-component` calls this component", "shop.CRM", NULL, 0, 0},
-    [PARAM_SLOWEST] = {"slowest", TYPE_NUMBER, 1, "the slowest (so many) of all, slowest first", "10", NULL, 1, INT64_MAX},
-    [PARAM_LATEST] = {"latest", TYPE_NUMBER, 1, "the latest (so many), latest first", "10", NULL, 1, INT64_MAX},
+    [PARAM_SLOWEST] = {"slowest", TYPE_NUMBER, 1, "the slowest (so many) of all, slowest first",
+        "10", NULL, 1, INT64_MAX},
+    [PARAM_LATEST] = {"latest", TYPE_NUMBER, 1, "the latest (so many), latest first", "10", NULL, 1,
+        INT64_MAX},
     [PARAM_ID] = {"id", TYPE_NUMBER, 0, "the trace's id", "17", NULL, 1, INT64_MAX},
-    [PARAM_CALL] = {"call", TYPE_NUMBER, 0, "only the subtree of the call at this position", "42", NULL, 0, INT64_MAX},
-    [PARAM_DEPTH] = {"depth", TYPE_NUMBER, 0, "only so many levels of calls", "3", NULL, 1, REQUEST_DEPTH_MAX},
+    [PARAM_CALL] = {"call", TYPE_NUMBER, 0, "only the subtree of the call at this position", "42",
+        NULL, 0, INT64_MAX},
+    [PARAM_DEPTH] = {"depth", TYPE_NUMBER, 0, "only so many levels of calls", "3", NULL, 1,
+        REQUEST_DEPTH_MAX},
     [PARAM_LEVEL] = {"level", TYPE_CHOICE, 0, "what a node stands for", "operation", levels, 0, 0},
-    [PARAM_QUERY] = {"query", TYPE_TEXT, 0, "the SQL", "SELECT root, duration FROM trace LIMIT 5", NULL, 0, 0},
+    [PARAM_QUERY] = {"query", TYPE_TEXT, 0, "the SQL", "SELECT root, duration FROM trace LIMIT 5",
+        NULL, 0, 0},
     [PARAM_SORT] = {"sort", TYPE_CHOICE, 0, "by what rows are sorted", "duration", NULL, 0, 0},
-    [PARAM_ORDER] = {"order", TYPE_CHOICE, 0, "largest (desc) or smallest (asc) first", "asc", orders, 0, 0},
+    [PARAM_ORDER] = {"order", TYPE_CHOICE, 0, "largest (desc) or smallest (asc) first", "asc",
+        orders, 0, 0},
     [PARAM_LIMIT] = {"limit", TYPE_NUMBER, 0, "at most so many rows", "20", NULL, 1, INT64_MAX},
-    [PARAM_OFFSET] = {"offset", TYPE_NUMBER, 0, "leave out so many rows at the beginning", "20", NULL, 0, INT64_MAX},
-    [PARAM_NEXT] = {"next", TYPE_TEXT, 0, "the rows after those of the answer that gave this token", "d1000-17", NULL, 0, 0},
+    [PARAM_OFFSET] = {"offset", TYPE_NUMBER, 0, "leave out so many rows at the beginning", "20",
+        NULL, 0, INT64_MAX},
+    [PARAM_NEXT] = {"next", TYPE_TEXT, 0, "the rows after those of the answer that gave this token",
+        "d1000-17", NULL, 0, 0},
     [PARAM_FORMAT] = {"format", TYPE_CHOICE, 0, "the form of the answer", "csv", NULL, 0, 0},
 };
 
-/* What the help calls a value, its type in a JSON schema, and its parser: 0 or -1 with the sentence's second half. */
+/* What the help calls a value, its type in a JSON schema, and its parser: 0 or -1 with the
+ * sentence's second half. */
 static int parse_text(const struct param *, int64_t, const char *, int64_t *, char *, size_t);
 static int parse_duration(const struct param *, int64_t, const char *, int64_t *, char *, size_t);
 static int parse_time(const struct param *, int64_t, const char *, int64_t *, char *, size_t);
@@ -64,7 +84,8 @@ static int parse_node(const struct param *, int64_t, const char *, int64_t *, ch
 
 static const struct {
     const char *metavar, *schema;
-    int (*parse)(const struct param *param, int64_t now, const char *text, int64_t *number, char *why, size_t size);
+    int (*parse)(const struct param *param, int64_t now, const char *text, int64_t *number,
+        char *why, size_t size);
 } types[PARAM_TYPES] = {
     [TYPE_TEXT] = {"TEXT", "string", parse_text},
     [TYPE_GLOB] = {"GLOB", "string", parse_text},
@@ -118,8 +139,8 @@ const char *const *param_choices(const struct param *param, const struct verb *v
     return param == &params[PARAM_SORT] ? verb->sorts : verb->formats;
 }
 
-static int parse_text(
-    const struct param *param, int64_t now, const char *text, int64_t *number, char *why, size_t size)
+static int parse_text(const struct param *param, int64_t now, const char *text, int64_t *number,
+    char *why, size_t size)
 {
     (void)param;
     (void)now;
@@ -131,7 +152,8 @@ static int parse_text(
     return 0;
 }
 
-/* A decimal number at the beginning of `text`: its digits as a whole number and how many of them are behind the point. */
+/* A decimal number at the beginning of `text`: its digits as a whole number and how many of them
+ * are behind the point. */
 static const char *scan_decimal(const char *text, uint64_t *digits, unsigned *places)
 {
     int point = 0;
@@ -139,7 +161,8 @@ static const char *scan_decimal(const char *text, uint64_t *digits, unsigned *pl
 
     *digits = 0;
     *places = 0;
-    for (; isdigit((unsigned char)*at) || (*at == '.' && !point && isdigit((unsigned char)at[1])); at++) {
+    for (; isdigit((unsigned char)*at) || (*at == '.' && !point && isdigit((unsigned char)at[1]));
+         at++) {
         if (*at == '.') {
             point = 1;
             continue;
@@ -192,8 +215,8 @@ static int scan_duration(const char *text, int64_t *ns, char *why, size_t size)
     return -1;
 }
 
-static int parse_duration(
-    const struct param *param, int64_t now, const char *text, int64_t *number, char *why, size_t size)
+static int parse_duration(const struct param *param, int64_t now, const char *text, int64_t *number,
+    char *why, size_t size)
 {
     (void)param;
     (void)now;
@@ -260,8 +283,8 @@ static int scan_iso(const char *text, int64_t *ns)
     return 0;
 }
 
-static int parse_time(
-    const struct param *param, int64_t now, const char *text, int64_t *number, char *why, size_t size)
+static int parse_time(const struct param *param, int64_t now, const char *text, int64_t *number,
+    char *why, size_t size)
 {
     uint64_t digits;
     unsigned places;
@@ -279,7 +302,9 @@ static int parse_time(
     } else if (scan_duration(text, number, why, size) == 0) {
         *number = *number < now ? now - *number : 1;
     } else {
-        snprintf(why, size, "is not a time: it is written as an age (5m, 2h, 1d), as 2026-03-01T12:00, or as @1772366400");
+        snprintf(why, size,
+            "is not a time: it is written as an age (5m, 2h, 1d), as 2026-03-01T12:00, or as "
+            "@1772366400");
         return -1;
     }
     if (*number < 0) {
@@ -291,8 +316,8 @@ static int parse_time(
     return 0;
 }
 
-static int parse_number(
-    const struct param *param, int64_t now, const char *text, int64_t *number, char *why, size_t size)
+static int parse_number(const struct param *param, int64_t now, const char *text, int64_t *number,
+    char *why, size_t size)
 {
     char *end;
     unsigned long long value;
@@ -305,19 +330,21 @@ static int parse_number(
         return -1;
     }
     if (errno != 0 || value > param->maximum) {
-        snprintf(why, size, "is too large: it may be up to %llu", (unsigned long long)param->maximum);
+        snprintf(
+            why, size, "is too large: it may be up to %llu", (unsigned long long)param->maximum);
         return -1;
     }
     if (value < param->minimum) {
-        snprintf(why, size, "is too small: it must be at least %llu", (unsigned long long)param->minimum);
+        snprintf(why, size, "is too small: it must be at least %llu",
+            (unsigned long long)param->minimum);
         return -1;
     }
     *number = (int64_t)value;
     return 0;
 }
 
-static int parse_flag(
-    const struct param *param, int64_t now, const char *text, int64_t *number, char *why, size_t size)
+static int parse_flag(const struct param *param, int64_t now, const char *text, int64_t *number,
+    char *why, size_t size)
 {
     static const char *const words[] = {"0", "1", "no", "yes", "false", "true", "off", "on"};
 
@@ -332,8 +359,8 @@ static int parse_flag(
     return -1;
 }
 
-static int parse_node(
-    const struct param *param, int64_t now, const char *text, int64_t *number, char *why, size_t size)
+static int parse_node(const struct param *param, int64_t now, const char *text, int64_t *number,
+    char *why, size_t size)
 {
     (void)now;
     *number = 0;
@@ -351,10 +378,12 @@ static int is_choice(const char *text, const char *choice)
     size_t length = strlen(choice);
 
     return strncmp(text, choice, length) == 0 &&
-           (text[length] == '\0' || strcmp(text + length, "_ns") == 0 || strcmp(text + length, "_at") == 0);
+           (text[length] == '\0' || strcmp(text + length, "_ns") == 0 ||
+               strcmp(text + length, "_at") == 0);
 }
 
-static int parse_choice(const char *text, const char *const *choices, int64_t *number, const char **choice, char *why, size_t size)
+static int parse_choice(const char *text, const char *const *choices, int64_t *number,
+    const char **choice, char *why, size_t size)
 {
     size_t used;
 
@@ -370,8 +399,8 @@ static int parse_choice(const char *text, const char *const *choices, int64_t *n
     return -1;
 }
 
-int param_parse(const struct param *param, const struct verb *verb, int64_t now, const char *text, int64_t *number,
-    const char **choice, char *error, size_t error_size)
+int param_parse(const struct param *param, const struct verb *verb, int64_t now, const char *text,
+    int64_t *number, const char **choice, char *error, size_t error_size)
 {
     char why[256];
     struct param bounded = *param;
@@ -389,7 +418,8 @@ int param_parse(const struct param *param, const struct verb *verb, int64_t now,
     if (failed < 0 && param->type == TYPE_CHOICE)
         snprintf(error, error_size, "%s: \"%.80s\" %s", param->name, text, why);
     else if (failed < 0)
-        snprintf(error, error_size, "%s: \"%.80s\" %s; write for example %s", param->name, text, why, param->example);
+        snprintf(error, error_size, "%s: \"%.80s\" %s; write for example %s", param->name, text,
+            why, param->example);
     return failed < 0 ? -1 : 0;
 }
 
@@ -414,7 +444,8 @@ unsigned param_distance(const char *a, const char *b)
                 now[j] = last[j] + 1;
             if (now[j - 1] + 1 < now[j])
                 now[j] = now[j - 1] + 1;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && older[j - 2] + 1 < now[j])
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+                older[j - 2] + 1 < now[j])
                 now[j] = older[j - 2] + 1;
         }
     }

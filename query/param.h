@@ -8,11 +8,12 @@
 #define DURATION_MAX INT64_MAX
 
 /*
- * Reads `text` as a value of the parameter for a request of `verb` at `now`: its number into *number, and into *choice the
- * choice's own spelling (of other types: `text`). 0, or -1 with a sentence in `error` that shows how it is written.
+ * Reads `text` as a value of the parameter for a request of `verb` at `now`: its number into
+ * *number, and into *choice the choice's own spelling (of other types: `text`). 0, or -1 with a
+ * sentence in `error` that shows how it is written.
  */
-int param_parse(const struct param *param, const struct verb *verb, int64_t now, const char *text, int64_t *number,
-    const char **choice, char *error, size_t error_size);
+int param_parse(const struct param *param, const struct verb *verb, int64_t now, const char *text,
+    int64_t *number, const char **choice, char *error, size_t error_size);
 
 /* How far two names are apart: letters to be added, dropped, changed or swapped. */
 unsigned param_distance(const char *a, const char *b);

@@ -28,7 +28,8 @@ static int append_text(struct buffer *buffer, const char *text)
 /* The parameters as they were given: what "5m ago" is, the server says. */
 static int write_url(struct buffer *to, CURL *curl, const char *url, const struct request *request)
 {
-    int result = append_text(to, url) | append_text(to, "/api/v1/") | append_text(to, request->verb->name);
+    int result =
+        append_text(to, url) | append_text(to, "/api/v1/") | append_text(to, request->verb->name);
     const char *before = "?";
 
     for (int i = 0; i < PARAMS; i++) {
@@ -40,14 +41,16 @@ static int write_url(struct buffer *to, CURL *curl, const char *url, const struc
         escaped = curl_easy_escape(curl, text, 0);
         if (escaped == NULL)
             return -1;
-        result |= append_text(to, before) | append_text(to, params[i].name) | append_text(to, "=") | append_text(to, escaped);
+        result |= append_text(to, before) | append_text(to, params[i].name) | append_text(to, "=") |
+                  append_text(to, escaped);
         curl_free(escaped);
         before = "&";
     }
     return result | buffer_append(to, "", 1);
 }
 
-static json_t *read_answer(struct request *request, const char *url, long status, const struct buffer *body)
+static json_t *read_answer(
+    struct request *request, const char *url, long status, const struct buffer *body)
 {
     json_t *answer = json_loadb((const char *)body->bytes, body->size, 0, NULL);
     const char *error = json_string_value(json_object_get(answer, "error"));
@@ -57,8 +60,10 @@ static json_t *read_answer(struct request *request, const char *url, long status
     if (error != NULL)
         request_refuse(request, (int)status, "%s", error);
     else
-        request_refuse(request, 503, "%s answers, but not as a kieker-collector does (HTTP status %ld): is the address right?", url,
-            status);
+        request_refuse(request, 503,
+            "%s answers, but not as a kieker-collector does (HTTP status %ld): is the address "
+            "right?",
+            url, status);
     json_decref(answer);
     return NULL;
 }
@@ -69,7 +74,8 @@ static int is_loopback(const char *url)
     const char *host = strstr(url, "://");
 
     host = host == NULL ? url : host + 3;
-    return strncmp(host, "localhost", 9) == 0 || strncmp(host, "127.", 4) == 0 || strncmp(host, "[::1]", 5) == 0;
+    return strncmp(host, "localhost", 9) == 0 || strncmp(host, "127.", 4) == 0 ||
+           strncmp(host, "[::1]", 5) == 0;
 }
 
 json_t *remote_answer(const char *url, struct request *request)
@@ -95,7 +101,8 @@ json_t *remote_answer(const char *url, struct request *request)
         curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
     code = curl_easy_perform(curl);
     if (code != CURLE_OK) {
-        request_refuse(request, 503, "No server at %s (%s). Start `kieker-collector`, or give --database FILE", url,
+        request_refuse(request, 503,
+            "No server at %s (%s). Start `kieker-collector`, or give --database FILE", url,
             curl_easy_strerror(code));
         goto out;
     }

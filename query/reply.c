@@ -20,7 +20,9 @@ static char *refusal(const struct request *request)
 void request_reply(struct request *request, struct store_reader *reader, struct reply *reply)
 {
     json_t *answer = request_answer(request, reader);
-    const char *form = request_text(request, PARAM_FORMAT) != NULL ? request_text(request, PARAM_FORMAT) : request->verb->formats[0];
+    const char *form = request_text(request, PARAM_FORMAT) != NULL
+                           ? request_text(request, PARAM_FORMAT)
+                           : request->verb->formats[0];
     struct page page = {.utf8 = 1, .header = 1, .fold = 1};
 
     *reply = (struct reply){.status = 200, .type = form_type(form)};

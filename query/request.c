@@ -54,11 +54,14 @@ static void refuse_unknown(struct request *request, const char *name)
             used += (size_t)snprintf(list + used, sizeof(list) - used, " %s", params[i].name);
     }
     if (nearest != NULL && param_is_near(name, best))
-        request_refuse(request, 400, "%s has no parameter \"%.80s\"; did you mean %s?", request->verb->name, name, nearest->name);
+        request_refuse(request, 400, "%s has no parameter \"%.80s\"; did you mean %s?",
+            request->verb->name, name, nearest->name);
     else if (nearest != NULL)
-        request_refuse(request, 400, "%s has no parameter \"%.80s\"; it has%s", request->verb->name, name, list);
+        request_refuse(request, 400, "%s has no parameter \"%.80s\"; it has%s", request->verb->name,
+            name, list);
     else
-        request_refuse(request, 400, "%s has no parameter \"%.80s\"; it has none", request->verb->name, name);
+        request_refuse(
+            request, 400, "%s has no parameter \"%.80s\"; it has none", request->verb->name, name);
 }
 
 int request_set(struct request *request, const char *name, const char *value)
@@ -82,10 +85,12 @@ int request_set(struct request *request, const char *name, const char *value)
         return 0;
     }
     if (value == NULL) {
-        request_refuse(request, 400, "%s needs a value; write for example %s", name, param->example);
+        request_refuse(
+            request, 400, "%s needs a value; write for example %s", name, param->example);
         return -1;
     }
-    if (param_parse(param, request->verb, request->now, value, &number, &choice, request->error, sizeof(request->error)) < 0) {
+    if (param_parse(param, request->verb, request->now, value, &number, &choice, request->error,
+            sizeof(request->error)) < 0) {
         request->status = 400;
         return -1;
     }
@@ -150,14 +155,15 @@ int request_check(struct request *request)
 {
     for (int i = 0; i < PARAMS; i++)
         if ((request->verb->needs & PARAM_BIT(i)) && !request_has(request, (enum param_id)i)) {
-            request_refuse(request, 400, "%s needs %s (%s); write for example %s", request->verb->name, params[i].name,
-                params[i].doc, params[i].example);
+            request_refuse(request, 400, "%s needs %s (%s); write for example %s",
+                request->verb->name, params[i].name, params[i].doc, params[i].example);
             return -1;
         }
     if (request_has(request, PARAM_SINCE) && request_has(request, PARAM_UNTIL) &&
         request_number(request, PARAM_SINCE, 0) > request_number(request, PARAM_UNTIL, 0))
         request_refuse(request, 400, "since is later than until: nothing lies between");
-    if (request_has(request, PARAM_MAX) && request_number(request, PARAM_MIN, 0) > request_number(request, PARAM_MAX, 0))
+    if (request_has(request, PARAM_MAX) &&
+        request_number(request, PARAM_MIN, 0) > request_number(request, PARAM_MAX, 0))
         request_refuse(request, 400, "min is longer than max: nothing lies between");
     return request->status == 0 ? 0 : -1;
 }

@@ -33,12 +33,14 @@ static struct store_reader *open_database(const char *given, char *error, size_t
     if (given == NULL)
         given = location;
     if (given == NULL) {
-        snprintf(error, size, "There is no home directory to look for the database in: give --database FILE");
+        snprintf(error, size,
+            "There is no home directory to look for the database in: give --database FILE");
         return NULL;
     }
     reader = store_read(given, why, sizeof(why), &missing);
     if (reader == NULL && missing)
-        snprintf(error, size, "No database at %s. Start `kieker-collector`, or give --database FILE", given);
+        snprintf(error, size,
+            "No database at %s. Start `kieker-collector`, or give --database FILE", given);
     else if (reader == NULL)
         snprintf(error, size, "%s", why);
     free(location);
@@ -81,5 +83,6 @@ const char *source_server(const struct source *source)
 
 json_t *source_answer(struct source *source, struct request *request)
 {
-    return source->url != NULL ? remote_answer(source->url, request) : request_answer(request, source->reader);
+    return source->url != NULL ? remote_answer(source->url, request)
+                               : request_answer(request, source->reader);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where kieker-query's answers come from: a database, or a running collector's API. They are the same answers. */
+/* Where kieker-query's answers come from: a database, or a running collector's API. They are the
+ * same answers. */
 #ifndef KIEKER_QUERY_SOURCE_H
 #define KIEKER_QUERY_SOURCE_H
 
@@ -8,10 +9,11 @@
 struct source;
 
 /*
- * Opens the server, if one is given, else the database; of both NULL: what the environment says, else the default
- * database. NULL with the sentence in `error`.
+ * Opens the server, if one is given, else the database; of both NULL: what the environment says,
+ * else the default database. NULL with the sentence in `error`.
  */
-struct source *source_open(const char *database, const char *server, char *error, size_t error_size);
+struct source *source_open(
+    const char *database, const char *server, char *error, size_t error_size);
 void source_close(struct source *source);
 
 /* The server's address without a slash behind, or NULL if it is a database. */

@@ -48,7 +48,8 @@ static int on_columns(void *context, unsigned count, const char *const *names)
 
     if (count > COLUMNS_OF_SQL_MAX)
         count = COLUMNS_OF_SQL_MAX;
-    gathering->names = arena_take(&gathering->request->arena, (count + 1) * sizeof(*gathering->names));
+    gathering->names =
+        arena_take(&gathering->request->arena, (count + 1) * sizeof(*gathering->names));
     for (unsigned i = 0; gathering->names != NULL && i < count; i++) {
         gathering->names[i] = own_name(gathering, i, names[i]);
         if (gathering->names[i] == NULL)
@@ -108,14 +109,16 @@ static int on_row(void *context, unsigned count, const struct sql_value *values)
 /* `total` is the rows given: how many there would be is not known without running all of it. */
 static json_t *answer(struct request *request, struct store_reader *reader)
 {
-    struct gathering gathering = {.request = request, .limit = request_limit(request), .rows = json_array()};
+    struct gathering gathering = {
+        .request = request, .limit = request_limit(request), .rows = json_array()};
     struct sql_sink sink = {on_columns, on_row, &gathering};
 
     if (store_sql(reader, request_text(request, PARAM_QUERY), &sink) < 0) {
         json_decref(gathering.rows);
         return request_refuse(request, 400, "%s", store_reader_error(reader));
     }
-    return answer_rows(gathering.rows, json_array_size(gathering.rows), gathering.count > gathering.limit, NULL);
+    return answer_rows(
+        gathering.rows, json_array_size(gathering.rows), gathering.count > gathering.limit, NULL);
 }
 
 static void print(const struct request *request, const json_t *answer, struct page *page)

@@ -87,7 +87,8 @@ static json_t *answer(struct request *request, struct store_reader *reader)
 
 static void print(const struct request *request, const json_t *answer, struct page *page)
 {
-    const json_t *row = json_array_get(json_object_get(answer, "rows"), 0), *counters = json_object_get(row, "counters");
+    const json_t *row = json_array_get(json_object_get(answer, "rows"), 0),
+                 *counters = json_object_get(row, "counters");
     void *at;
 
     (void)request;

@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GAP 2             /* between columns */
-#define NAME_EASY 24      /* shortened to no less before columns are left out */
-#define NAME_LEAST 8      /* and to no less ever */
+#define GAP 2        /* between columns */
+#define NAME_EASY 24 /* shortened to no less before columns are left out */
+#define NAME_LEAST 8 /* and to no less ever */
 
 void table_manner(struct page *page, enum manner manner)
 {
@@ -40,12 +40,14 @@ char *table_name(const struct column *column, char *name, size_t size)
 
     snprintf(name, size, "%s", column->key);
     length = strlen(name);
-    if (length > 3 && (strcmp(name + length - 3, "_ns") == 0 || strcmp(name + length - 3, "_at") == 0))
+    if (length > 3 &&
+        (strcmp(name + length - 3, "_ns") == 0 || strcmp(name + length - 3, "_at") == 0))
         name[length - 3] = '\0';
     return name;
 }
 
-static const struct column *find_column(const struct column *columns, const char *name, size_t length)
+static const struct column *find_column(
+    const struct column *columns, const char *name, size_t length)
 {
     for (const struct column *column = columns; column->key != NULL; column++) {
         char own[64];
@@ -59,32 +61,37 @@ static const struct column *find_column(const struct column *columns, const char
     return NULL;
 }
 
-static int choose_usual(const struct column *columns, int all, const struct column *chosen[TABLE_COLUMNS_MAX])
+static int choose_usual(
+    const struct column *columns, int all, const struct column *chosen[TABLE_COLUMNS_MAX])
 {
     int count = 0;
 
-    for (const struct column *column = columns; column->key != NULL && count < TABLE_COLUMNS_MAX; column++)
+    for (const struct column *column = columns; column->key != NULL && count < TABLE_COLUMNS_MAX;
+         column++)
         if (column->rank != 0 || all)
             chosen[count++] = column;
     return count;
 }
 
-static int refuse_field(const struct column *columns, const char *field, int length, char *error, size_t size)
+static int refuse_field(
+    const struct column *columns, const char *field, int length, char *error, size_t size)
 {
-    size_t used = (size_t)snprintf(error, size, "There is no column \"%.*s\"; there are", length, field);
+    size_t used =
+        (size_t)snprintf(error, size, "There is no column \"%.*s\"; there are", length, field);
 
     for (const struct column *column = columns; column->key != NULL && used < size; column++) {
         char name[64];
 
-        used += (size_t)snprintf(error + used, size - used, " %s", table_name(column, name, sizeof(name)));
+        used += (size_t)snprintf(
+            error + used, size - used, " %s", table_name(column, name, sizeof(name)));
     }
     if (used < size)
         snprintf(error + used, size - used, ", and all, none");
     return -1;
 }
 
-int table_choose(const struct column *columns, const char *fields, const struct column *chosen[TABLE_COLUMNS_MAX], char *error,
-    size_t error_size)
+int table_choose(const struct column *columns, const char *fields,
+    const struct column *chosen[TABLE_COLUMNS_MAX], char *error, size_t error_size)
 {
     int count = 0;
 
@@ -107,7 +114,8 @@ int table_choose(const struct column *columns, const char *fields, const struct 
             known |= chosen[i] == column;
         if (!known && count < TABLE_COLUMNS_MAX)
             chosen[count++] = column;
-        fields += length + (fields[length] == ',') + (fields[length] == ',' && fields[length + 1] == '+');
+        fields +=
+            length + (fields[length] == ',') + (fields[length] == ',' && fields[length + 1] == '+');
     }
     return count;
 }
@@ -121,7 +129,8 @@ int table_has_failed(const json_t *row)
 
 static char *clean_raw(const struct page *page, const json_t *value)
 {
-    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT), *clean = text == NULL ? NULL : text_clean(text, page->utf8);
+    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT),
+         *clean = text == NULL ? NULL : text_clean(text, page->utf8);
 
     free(text);
     return clean;
@@ -139,7 +148,8 @@ char *table_cell(const struct page *page, const struct column *column, const jso
     switch (column->cell) {
     case CELL_CALL:
         component = json_string_value(json_object_get(row, "component"));
-        if (text == NULL || component == NULL || *component == '\0' || asprintf(&joined, "%s.%s", component, text) < 0)
+        if (text == NULL || component == NULL || *component == '\0' ||
+            asprintf(&joined, "%s.%s", component, text) < 0)
             break;
         clean = text_clean(joined, page->utf8);
         free(joined);
@@ -166,7 +176,8 @@ static int is_right(const struct column *column, const json_t *row)
 {
     if (column->cell == CELL_RAW)
         return json_is_number(json_object_get(row, column->key));
-    return column->cell != CELL_NAME && column->cell != CELL_CALL && column->cell != CELL_WORD && column->cell != CELL_TIME;
+    return column->cell != CELL_NAME && column->cell != CELL_CALL && column->cell != CELL_WORD &&
+           column->cell != CELL_TIME;
 }
 
 static int is_flexible(const struct column *column)
@@ -234,8 +245,9 @@ static void shrink(struct table *table, unsigned least)
         int widest = -1;
 
         for (int c = 0; c < table->count; c++)
-            if (table->columns[c] != NULL && is_flexible(table->columns[c]) && table->widths[c] > least &&
-                table->widths[c] > title_width(table, c) && (widest < 0 || table->widths[c] > table->widths[widest]))
+            if (table->columns[c] != NULL && is_flexible(table->columns[c]) &&
+                table->widths[c] > least && table->widths[c] > title_width(table, c) &&
+                (widest < 0 || table->widths[c] > table->widths[widest]))
                 widest = c;
         if (widest < 0)
             return;
@@ -353,8 +365,7 @@ static void print_table(struct table *table)
             last = c;
     if (table->page->header)
         put_header(table, last);
-    json_array_foreach(table->rows, i, row)
-        put_row(table, i, row, last);
+    json_array_foreach(table->rows, i, row) put_row(table, i, row, last);
 out:
     for (i = 0; table->cells != NULL && i < count * (size_t)columns; i++)
         free(table->cells[i]);
@@ -377,9 +388,11 @@ void table_print_any(struct page *page, const json_t *rows)
     struct column columns[TABLE_COLUMNS_MAX];
     void *at;
 
-    for (at = json_object_iter(json_array_get(rows, 0)); at != NULL && table.count < TABLE_COLUMNS_MAX;
+    for (at = json_object_iter(json_array_get(rows, 0));
+         at != NULL && table.count < TABLE_COLUMNS_MAX;
          at = json_object_iter_next(json_array_get(rows, 0), at)) {
-        columns[table.count] = (struct column){json_object_iter_key(at), json_object_iter_key(at), CELL_RAW, 1};
+        columns[table.count] =
+            (struct column){json_object_iter_key(at), json_object_iter_key(at), CELL_RAW, 1};
         table.columns[table.count] = &columns[table.count];
         table.count++;
     }

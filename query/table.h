@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Text for people: tables and trees whose columns are data, fitted to a page. The page says what it is printed on; what is
- * printed comes from an answer's JSON. Nothing here fails: what could not be written is the stream's error.
+ * Text for people: tables and trees whose columns are data, fitted to a page. The page says what it
+ * is printed on; what is printed comes from an answer's JSON. Nothing here fails: what could not be
+ * written is the stream's error.
  */
 #ifndef KIEKER_QUERY_TABLE_H
 #define KIEKER_QUERY_TABLE_H
@@ -11,7 +12,8 @@
 
 enum cell {
     CELL_NAME,     /* text that may be shortened in the middle */
-    CELL_CALL,     /* the operation under this key, with the row's "component" before it; may be shortened */
+    CELL_CALL,     /* the operation under this key, with the row's "component" before it; may be
+                      shortened */
     CELL_WORD,     /* short text, never shortened */
     CELL_ID,       /* a number that is a string */
     CELL_COUNT,    /* 103 421 */
@@ -23,16 +25,18 @@ enum cell {
 
 /* A list of columns ends with one that has no key. */
 struct column {
-    const char *key, *title; /* key: of the JSON; what the user calls it is the same without _ns or _at */
+    const char *key,
+        *title; /* key: of the JSON; what the user calls it is the same without _ns or _at */
     enum cell cell;
-    int rank; /* 1: the last to be left out on a narrow page; higher ones go first; 0: shown only when asked for */
+    int rank; /* 1: the last to be left out on a narrow page; higher ones go first; 0: shown only
+                 when asked for */
 };
 
 #define TABLE_COLUMNS_MAX 32
 
 struct page {
     FILE *out;
-    unsigned width;     /* characters a line; 0: any number */
+    unsigned width; /* characters a line; 0: any number */
     int colour, utf8;
     int header;         /* whether tables have one */
     int fold;           /* whether equal calls one after the other are folded */
@@ -41,11 +45,11 @@ struct page {
 };
 
 /*
- * The columns that `fields` asks for: "a,b" these, "+a,b" the usual ones and these, "all", "none"; NULL: the usual ones.
- * Their number, or -1 with the sentence in `error`.
+ * The columns that `fields` asks for: "a,b" these, "+a,b" the usual ones and these, "all", "none";
+ * NULL: the usual ones. Their number, or -1 with the sentence in `error`.
  */
-int table_choose(const struct column *columns, const char *fields, const struct column *chosen[TABLE_COLUMNS_MAX], char *error,
-    size_t error_size);
+int table_choose(const struct column *columns, const char *fields,
+    const struct column *chosen[TABLE_COLUMNS_MAX], char *error, size_t error_size);
 
 /* What the user calls a column, into `name`: its key without the unit. Returns `name`. */
 char *table_name(const struct column *column, char *name, size_t size);
@@ -69,7 +73,8 @@ void table_print_sheet(struct page *page, const struct column *columns, const js
 void table_print_tree(struct page *page, const struct column *columns, const json_t *answer);
 
 /* A line of its own, as a heading. */
-void table_heading(struct page *page, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void table_heading(struct page *page, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* Begins and ends a manner of writing, if the page has colours. */
 enum manner { PLAIN, BOLD, DIM, RED, CYAN };

@@ -18,7 +18,8 @@ void terminal_guard(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
         if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
-            (void)!open("/dev/null", fd == STDOUT_FILENO ? O_RDONLY : O_RDWR); /* writing to it then fails and is said */
+            (void)!open("/dev/null",
+                fd == STDOUT_FILENO ? O_RDONLY : O_RDWR); /* writing to it then fails and is said */
 }
 
 static const char *environment(const char *name)
@@ -47,7 +48,8 @@ static int is_coloured(enum colouring colour, int watched)
 
     if (colour != COLOUR_AUTO)
         return colour == COLOUR_ALWAYS;
-    return watched && *environment("NO_COLOR") == '\0' && *term != '\0' && strcmp(term, "dumb") != 0;
+    return watched && *environment("NO_COLOR") == '\0' && *term != '\0' &&
+           strcmp(term, "dumb") != 0;
 }
 
 static int is_on_path(const char *program)
@@ -93,7 +95,8 @@ void terminal_init(struct terminal *terminal, const struct options *options, con
     page->fields = options->fields;
     page->colour = text && is_coloured(options->colour, terminal->watched);
     page->width = !text || options->wide ? 0 : find_width(terminal->watched);
-    if (text && options->pager && terminal->watched && isatty(STDIN_FILENO) && strcmp(environment("TERM"), "dumb") != 0)
+    if (text && options->pager && terminal->watched && isatty(STDIN_FILENO) &&
+        strcmp(environment("TERM"), "dumb") != 0)
         terminal->pager = start_pager();
     if (terminal->pager != NULL)
         page->out = terminal->pager;

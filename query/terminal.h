@@ -12,16 +12,20 @@ struct terminal {
     FILE *pager; /* NULL: there is none */
 };
 
-/* Files that are opened must not get the number of a standard stream that is closed. Before anything else. */
+/* Files that are opened must not get the number of a standard stream that is closed. Before
+ * anything else. */
 void terminal_guard(void);
 
-/* Looks at standard output and the environment. `form` as in query/form.h: only text is fitted and paged. */
+/* Looks at standard output and the environment. `form` as in query/form.h: only text is fitted and
+ * paged. */
 void terminal_init(struct terminal *terminal, const struct options *options, const char *form);
 
-/* Ends the pager, writes out what is left. 0, or -1 if not all could be written, then errno says why. */
+/* Ends the pager, writes out what is left. 0, or -1 if not all could be written, then errno says
+ * why. */
 int terminal_fini(struct terminal *terminal);
 
 /* A remark about the answer: below it, if somebody looks at it, else on standard error. */
-void terminal_remark(struct terminal *terminal, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void terminal_remark(struct terminal *terminal, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 #endif

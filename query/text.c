@@ -33,7 +33,8 @@ static uint32_t character(const char *at, size_t *bytes)
 static int is_harmful(uint32_t code)
 {
     return code < 0x20 || (code >= 0x7F && code < 0xA0) || (code >= 0x200B && code <= 0x200F) ||
-           (code >= 0x2028 && code <= 0x202E) || (code >= 0x2060 && code <= 0x206F) || code == 0xFEFF;
+           (code >= 0x2028 && code <= 0x202E) || (code >= 0x2060 && code <= 0x206F) ||
+           code == 0xFEFF;
 }
 
 static unsigned columns(uint32_t code)
@@ -101,7 +102,8 @@ void text_shorten(char *text, unsigned width, int utf8)
 
     if (whole <= width || width == 0)
         return;
-    tail = (width - 1) * 2 / 3; /* the end says more than the beginning: it is the operation's own name */
+    tail = (width - 1) * 2 /
+           3; /* the end says more than the beginning: it is the operation's own name */
     cut = behind(text, width - 1 - tail);
     rest = behind(text, whole - tail);
     if (rest < cut + strlen(sign))

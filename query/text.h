@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Text that others have written, put on a page: what a terminal would obey (control characters, and those that turn the
- * direction of writing) is replaced, and so is what the page's encoding cannot show. Width is in columns of a terminal.
+ * Text that others have written, put on a page: what a terminal would obey (control characters, and
+ * those that turn the direction of writing) is replaced, and so is what the page's encoding cannot
+ * show. Width is in columns of a terminal.
  */
 #ifndef KIEKER_QUERY_TEXT_H
 #define KIEKER_QUERY_TEXT_H

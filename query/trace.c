@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One trace's calls. A trace may have millions, so an answer has the longest of them, as many as asked for at most: a
- * first walk counts durations and so finds the threshold, a second one keeps the calls above it and sums up the others in
- * their callers. Memory is in proportion to the calls kept and the calls open, never to the trace.
+ * One trace's calls. A trace may have millions, so an answer has the longest of them, as many as
+ * asked for at most: a first walk counts durations and so finds the threshold, a second one keeps
+ * the calls above it and sums up the others in their callers. Memory is in proportion to the calls
+ * kept and the calls open, never to the trace.
  *
- * A call weighs its duration, or that of its longest callee if that is longer (clocks do step back): so a caller never
- * weighs less than its callees, and what is kept is a tree.
+ * A call weighs its duration, or that of its longest callee if that is longer (clocks do step
+ * back): so a caller never weighs less than its callees, and what is kept is a tree.
  */
 #include "query/answer.h"
 #include "query/cut.h"
@@ -77,7 +78,8 @@ static void on_enter(void *context, struct call *call)
     struct frame *parent = call->caller_user, *frame = look->free;
 
     call->user = NULL;
-    if (call->position == look->wanted || (look->wanted == NO_CALL && call->parent == CALL_NO_PARENT))
+    if (call->position == look->wanted ||
+        (look->wanted == NO_CALL && call->parent == CALL_NO_PARENT))
         parent = &look->top;
     if (parent == NULL)
         return;
@@ -156,7 +158,8 @@ static int on_chunk(void *context, const struct chunk_view *chunk)
     return feeding->failed || feeding->look->done || feeding->look->short_of_memory;
 }
 
-/* Walks through the whole trace once, doing what `step` says. 0, or -1 with the reason in the request. */
+/* Walks through the whole trace once, doing what `step` says. 0, or -1 with the reason in the
+ * request. */
 static int walk_through(struct look *look)
 {
     struct walker walker = {on_enter, on_leave, look};
@@ -170,8 +173,8 @@ static int walk_through(struct look *look)
     if (store_chunks(look->reader, look->trace.id, on_chunk, &feeding) < 0)
         answer_failed(look->request, look->reader);
     else if (feeding.failed || (!look->done && walk_end(feeding.walk) < 0))
-        request_refuse(look->request, 500, "Trace %" PRIu64 " is damaged in the database: %s", look->trace.id,
-            walk_error(feeding.walk));
+        request_refuse(look->request, 500, "Trace %" PRIu64 " is damaged in the database: %s",
+            look->trace.id, walk_error(feeding.walk));
     else if (!look->short_of_memory)
         result = 0;
     walk_free(feeding.walk);
@@ -181,7 +184,8 @@ static int walk_through(struct look *look)
 /* Up to three walks: the second only if many calls weigh the same, see cut.h. */
 static int look_through(struct look *look)
 {
-    uint64_t limit = request_limit(look->request), min = (uint64_t)request_number(look->request, PARAM_MIN, 0);
+    uint64_t limit = request_limit(look->request),
+             min = (uint64_t)request_number(look->request, PARAM_MIN, 0);
 
     if (look->trace.events <= limit) {
         cut_all(&look->cut, min); /* every call has a record: no need to count */
@@ -206,7 +210,8 @@ static json_t *node_of(struct look *look, const struct node *node)
     const struct call *call = &node->call;
     json_t *object = json_object(), *children = json_array();
 
-    (void)store_operation(look->reader, call->operation, &operation, &component); /* none of this id: empty texts */
+    (void)store_operation(
+        look->reader, call->operation, &operation, &component); /* none of this id: empty texts */
     answer_put(&object, "call", answer_id(call->position));
     answer_put_text(&object, "operation", operation);
     answer_put(&object, "operation_id", answer_id(call->operation));
@@ -216,7 +221,8 @@ static json_t *node_of(struct look *look, const struct node *node)
     answer_put(&object, "duration_ns", json_integer(call->duration));
     answer_put(&object, "self_ns", json_integer(call->self));
     answer_put(&object, "failed", json_boolean(call->failed));
-    answer_put_text(&object, "cause", call->cause == 0 ? NULL : store_name(look->reader, call->cause));
+    answer_put_text(
+        &object, "cause", call->cause == 0 ? NULL : store_name(look->reader, call->cause));
     answer_put(&object, "open", json_boolean(call->open));
     answer_put(&object, "calls", answer_number(call->calls));
     answer_put(&object, "hidden_calls", answer_number(node->hidden_calls));
@@ -252,8 +258,10 @@ static json_t *answer(struct request *request, struct store_reader *reader)
     if (found < 0)
         return answer_failed(request, reader);
     if (found == 0)
-        return request_refuse(request, 404, "There is no trace %" PRIu64 ". `traces` lists those there are; it may have been "
-            "given up by retention", id);
+        return request_refuse(request, 404,
+            "There is no trace %" PRIu64 ". `traces` lists those there are; it may have been "
+            "given up by retention",
+            id);
     trace = traces_row(&row);
     look = arena_take(&request->arena, sizeof(*look));
     if (look == NULL) {
@@ -264,13 +272,16 @@ static json_t *answer(struct request *request, struct store_reader *reader)
     look->reader = reader;
     look->trace = row.trace;
     look->depth = (uint32_t)request_number(request, PARAM_DEPTH, REQUEST_DEPTH_MAX);
-    look->wanted = request_has(request, PARAM_CALL) ? (uint64_t)request_number(request, PARAM_CALL, 0) : NO_CALL;
+    look->wanted = request_has(request, PARAM_CALL)
+                       ? (uint64_t)request_number(request, PARAM_CALL, 0)
+                       : NO_CALL;
     if (look_through(look) < 0)
         json_decref(trace);
     else if (look->wanted != NO_CALL && !look->done) {
         json_decref(trace);
-        request_refuse(request, 404, "Trace %" PRIu64 " has no call %" PRIu64 ": its calls are 0 to %" PRIu64, id, look->wanted,
-            row.trace.calls == 0 ? 0 : row.trace.calls - 1);
+        request_refuse(request, 404,
+            "Trace %" PRIu64 " has no call %" PRIu64 ": its calls are 0 to %" PRIu64, id,
+            look->wanted, row.trace.calls == 0 ? 0 : row.trace.calls - 1);
     } else
         answer = whole(look, trace);
     cut_fini(&look->cut);
@@ -280,7 +291,8 @@ static json_t *answer(struct request *request, struct store_reader *reader)
 
 static void print(const struct request *request, const json_t *answer, struct page *page)
 {
-    static const struct column start = {"start_at", "", CELL_TIME, 1}, duration = {"duration_ns", "", CELL_DURATION, 1};
+    static const struct column start = {"start_at", "", CELL_TIME, 1},
+                               duration = {"duration_ns", "", CELL_DURATION, 1};
     static const struct column run = {"run", "", CELL_NAME, 1}, host = {"host", "", CELL_NAME, 1};
     const json_t *row = json_object_get(answer, "trace");
     char *at = table_cell(page, &start, row), *took = table_cell(page, &duration, row);
@@ -290,9 +302,12 @@ static void print(const struct request *request, const json_t *answer, struct pa
     (void)request;
     if (page->header && at != NULL && took != NULL && in != NULL && on != NULL)
         table_heading(page,
-            "trace %s  %s  %s  run %s  host %s  thread %s  %" JSON_INTEGER_FORMAT " calls  depth %" JSON_INTEGER_FORMAT "  %s",
-            json_string_value(json_object_get(row, "id")), took, at, in, on, json_string_value(json_object_get(row, "thread")),
-            json_integer_value(json_object_get(row, "calls")), json_integer_value(json_object_get(row, "depth")),
+            "trace %s  %s  %s  run %s  host %s  thread %s  %" JSON_INTEGER_FORMAT
+            " calls  depth %" JSON_INTEGER_FORMAT "  %s",
+            json_string_value(json_object_get(row, "id")), took, at, in, on,
+            json_string_value(json_object_get(row, "thread")),
+            json_integer_value(json_object_get(row, "calls")),
+            json_integer_value(json_object_get(row, "depth")),
             json_string_value(json_object_get(row, "state")));
     if (page->header && failed > 0) {
         table_manner(page, RED);
@@ -310,8 +325,8 @@ const struct verb verb_trace = {
     .name = "trace",
     .doc = "one trace's calls, as a tree with their times",
     .noun = "calls",
-    .takes = PARAM_BIT(PARAM_ID) | PARAM_BIT(PARAM_CALL) | PARAM_BIT(PARAM_DEPTH) | PARAM_BIT(PARAM_MIN) |
-             PARAM_BIT(PARAM_LIMIT) | PARAM_BIT(PARAM_FORMAT),
+    .takes = PARAM_BIT(PARAM_ID) | PARAM_BIT(PARAM_CALL) | PARAM_BIT(PARAM_DEPTH) |
+             PARAM_BIT(PARAM_MIN) | PARAM_BIT(PARAM_LIMIT) | PARAM_BIT(PARAM_FORMAT),
     .needs = PARAM_BIT(PARAM_ID),
     .argument = PARAM_ID,
     .formats = formats,

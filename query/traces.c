@@ -76,21 +76,26 @@ static int choose_order(struct request *request, struct trace_page *page)
     int slowest = request_has(request, PARAM_SLOWEST), latest = request_has(request, PARAM_LATEST);
 
     if (slowest + latest + request_has(request, PARAM_SORT) > 1) {
-        request_refuse(request, 400, "slowest, latest and sort each say an order: give one of them");
+        request_refuse(
+            request, 400, "slowest, latest and sort each say an order: give one of them");
         return -1;
     }
     if ((slowest || latest) && request_has(request, PARAM_LIMIT) &&
         *request_text(request, slowest ? PARAM_SLOWEST : PARAM_LATEST) != '\0') {
-        request_refuse(request, 400, "%s and limit both say how many: give one of them", slowest ? "slowest" : "latest");
+        request_refuse(request, 400, "%s and limit both say how many: give one of them",
+            slowest ? "slowest" : "latest");
         return -1;
     }
-    page->sort = slowest ? SORT_DURATION : (enum trace_sort)request_number(request, PARAM_SORT, SORT_START);
+    page->sort =
+        slowest ? SORT_DURATION : (enum trace_sort)request_number(request, PARAM_SORT, SORT_START);
     page->ascending = request_number(request, PARAM_ORDER, 0) == 1;
-    page->limit = (uint64_t)request_number(request, slowest ? PARAM_SLOWEST : PARAM_LATEST, (int64_t)request_limit(request));
+    page->limit = (uint64_t)request_number(
+        request, slowest ? PARAM_SLOWEST : PARAM_LATEST, (int64_t)request_limit(request));
     if (request_has(request, PARAM_LIMIT))
         page->limit = request_limit(request);
     if (page->limit > LIMIT_MAX) {
-        request_refuse(request, 400, "%s may be up to %d: ask for further rows with next", slowest ? "slowest" : "latest", LIMIT_MAX);
+        request_refuse(request, 400, "%s may be up to %d: ask for further rows with next",
+            slowest ? "slowest" : "latest", LIMIT_MAX);
         return -1;
     }
     return 0;
@@ -103,13 +108,15 @@ static json_t *answer(struct request *request, struct store_reader *reader)
         .offset = (uint64_t)request_number(request, PARAM_OFFSET, 0)};
     json_t *rows;
 
-    _Static_assert(SORT_START == 0 && SORT_DURATION == 1 && SORT_CALLS == 2 && SORT_DEPTH == 3 && SORT_FAILED == 4 &&
-                       SORT_ID == 5 && TRACE_SORTS == sizeof(sorts) / sizeof(sorts[0]) - 1,
+    _Static_assert(SORT_START == 0 && SORT_DURATION == 1 && SORT_CALLS == 2 && SORT_DEPTH == 3 &&
+                       SORT_FAILED == 4 && SORT_ID == 5 &&
+                       TRACE_SORTS == sizeof(sorts) / sizeof(sorts[0]) - 1,
         "sorts[] is in the order of enum trace_sort");
     if ((filter.caller == NULL) != (filter.callee == NULL))
         return request_refuse(request, 400, "caller and callee belong together: give both");
     if ((filter.caller_component == NULL) != (filter.callee_component == NULL))
-        return request_refuse(request, 400, "caller-component and callee-component belong together: give both");
+        return request_refuse(
+            request, 400, "caller-component and callee-component belong together: give both");
     if (choose_order(request, &page) < 0)
         return NULL;
     rows = json_array();
@@ -117,7 +124,8 @@ static json_t *answer(struct request *request, struct store_reader *reader)
         json_decref(rows);
         return answer_failed(request, reader);
     }
-    return answer_rows(rows, page.total, page.next[0] != '\0', page.next[0] != '\0' ? page.next : NULL);
+    return answer_rows(
+        rows, page.total, page.next[0] != '\0', page.next[0] != '\0' ? page.next : NULL);
 }
 
 static void print(const struct request *request, const json_t *answer, struct page *page)
@@ -130,13 +138,16 @@ const struct verb verb_traces = {
     .name = "traces",
     .doc = "traces: the slowest, the latest, the failed, or those that match",
     .noun = "traces",
-    .takes = PARAM_BIT(PARAM_RUN) | PARAM_BIT(PARAM_HOST) | PARAM_BIT(PARAM_SINCE) | PARAM_BIT(PARAM_UNTIL) |
-             PARAM_BIT(PARAM_OP) | PARAM_BIT(PARAM_ROOT) | PARAM_BIT(PARAM_COMPONENT) | PARAM_BIT(PARAM_MIN) |
-             PARAM_BIT(PARAM_MAX) | PARAM_BIT(PARAM_MIN_CALLS) | PARAM_BIT(PARAM_FAILED) | PARAM_BIT(PARAM_STATE) |
-             PARAM_BIT(PARAM_INCOMPLETE) | PARAM_BIT(PARAM_CLASS) | PARAM_BIT(PARAM_CALLER) | PARAM_BIT(PARAM_CALLEE) |
-             PARAM_BIT(PARAM_CALLER_COMPONENT) | PARAM_BIT(PARAM_CALLEE_COMPONENT) | PARAM_BIT(PARAM_SLOWEST) |
-             PARAM_BIT(PARAM_LATEST) | PARAM_BIT(PARAM_SORT) | PARAM_BIT(PARAM_ORDER) | PARAM_BIT(PARAM_LIMIT) |
-             PARAM_BIT(PARAM_OFFSET) | PARAM_BIT(PARAM_NEXT) | PARAM_BIT(PARAM_FORMAT),
+    .takes = PARAM_BIT(PARAM_RUN) | PARAM_BIT(PARAM_HOST) | PARAM_BIT(PARAM_SINCE) |
+             PARAM_BIT(PARAM_UNTIL) | PARAM_BIT(PARAM_OP) | PARAM_BIT(PARAM_ROOT) |
+             PARAM_BIT(PARAM_COMPONENT) | PARAM_BIT(PARAM_MIN) | PARAM_BIT(PARAM_MAX) |
+             PARAM_BIT(PARAM_MIN_CALLS) | PARAM_BIT(PARAM_FAILED) | PARAM_BIT(PARAM_STATE) |
+             PARAM_BIT(PARAM_INCOMPLETE) | PARAM_BIT(PARAM_CLASS) | PARAM_BIT(PARAM_CALLER) |
+             PARAM_BIT(PARAM_CALLEE) | PARAM_BIT(PARAM_CALLER_COMPONENT) |
+             PARAM_BIT(PARAM_CALLEE_COMPONENT) | PARAM_BIT(PARAM_SLOWEST) |
+             PARAM_BIT(PARAM_LATEST) | PARAM_BIT(PARAM_SORT) | PARAM_BIT(PARAM_ORDER) |
+             PARAM_BIT(PARAM_LIMIT) | PARAM_BIT(PARAM_OFFSET) | PARAM_BIT(PARAM_NEXT) |
+             PARAM_BIT(PARAM_FORMAT),
     .argument = -1,
     .sorts = sorts,
     .formats = formats,

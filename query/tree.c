@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The aggregated call tree: every path once, with the statistics of its calls. A path weighs its total time, or that of
- * its callees if they have more (those of a call that goes on have ended, itself has not): a caller never weighs less.
+ * The aggregated call tree: every path once, with the statistics of its calls. A path weighs its
+ * total time, or that of its callees if they have more (those of a call that goes on have ended,
+ * itself has not): a caller never weighs less.
  */
 #include "query/answer.h"
 #include "query/table.h"
@@ -61,7 +62,8 @@ static int on_path(void *context, const struct path_row *row)
     *node = (struct node){.path = row->path, .operation = row->operation, .stats = row->stats};
     node->parent = parent == MAP_NONE ? NOWHERE : parent;
     node->level = parent == MAP_NONE ? 1 : growing->nodes.items[parent].level + 1;
-    return growing->failed = map_put(&growing->places, row->path, (uint32_t)growing->nodes.count - 1) < 0;
+    return growing->failed =
+               map_put(&growing->places, row->path, (uint32_t)growing->nodes.count - 1) < 0;
 }
 
 static void weigh(struct growing *growing)
@@ -69,7 +71,8 @@ static void weigh(struct growing *growing)
     struct node *nodes = growing->nodes.items;
 
     for (size_t i = growing->nodes.count; i-- > 0;) {
-        nodes[i].weight = nodes[i].stats.total > nodes[i].callees ? nodes[i].stats.total : nodes[i].callees;
+        nodes[i].weight =
+            nodes[i].stats.total > nodes[i].callees ? nodes[i].stats.total : nodes[i].callees;
         if (nodes[i].parent != NOWHERE)
             nodes[nodes[i].parent].callees += nodes[i].weight;
     }
@@ -78,7 +81,8 @@ static void weigh(struct growing *growing)
 /* The heaviest first, of equal ones the parents first, and otherwise as they came. */
 static int heavier(const void *a, const void *b)
 {
-    const struct node *one = *(const struct node *const *)a, *other = *(const struct node *const *)b;
+    const struct node *one = *(const struct node *const *)a,
+                      *other = *(const struct node *const *)b;
 
     if (one->weight != other->weight)
         return one->weight < other->weight ? 1 : -1;
@@ -87,8 +91,10 @@ static int heavier(const void *a, const void *b)
     return (one > other) - (one < other);
 }
 
-/* Those that are kept, in the order of `heavier`; how many into *count. NULL when memory is short. */
-static struct node **choose(struct growing *growing, uint64_t limit, uint64_t depth, uint64_t min, size_t *count)
+/* Those that are kept, in the order of `heavier`; how many into *count. NULL when memory is short.
+ */
+static struct node **choose(
+    struct growing *growing, uint64_t limit, uint64_t depth, uint64_t min, size_t *count)
 {
     struct node **order = calloc(growing->nodes.count + 1, sizeof(*order));
 
@@ -114,7 +120,8 @@ static json_t *row_of(struct store_reader *reader, struct node *node)
     const char *operation = "", *component = "";
     json_t *row = json_object();
 
-    (void)store_operation(reader, node->operation, &operation, &component); /* none of this id: empty texts */
+    (void)store_operation(
+        reader, node->operation, &operation, &component); /* none of this id: empty texts */
     answer_put(&row, "path", answer_id(node->path));
     answer_put_text(&row, "operation", operation);
     answer_put(&row, "operation_id", answer_id(node->operation));
@@ -128,8 +135,9 @@ static json_t *row_of(struct store_reader *reader, struct node *node)
 }
 
 /*
- * Children are handed to their parents, the last of the order first: a parent is before its children in it. Thus each list
- * grows from the lightest on, and is turned round when it is complete.
+ * Children are handed to their parents, the last of the order first: a parent is before its
+ * children in it. Thus each list grows from the lightest on, and is turned round when it is
+ * complete.
  */
 static void turn_round(json_t **array)
 {
@@ -141,7 +149,8 @@ static void turn_round(json_t **array)
     *array = turned;
 }
 
-static json_t *grow(struct growing *growing, struct store_reader *reader, struct node **order, size_t count, struct node *top)
+static json_t *grow(struct growing *growing, struct store_reader *reader, struct node **order,
+    size_t count, struct node *top)
 {
     struct node *nodes = growing->nodes.items;
     size_t i;
@@ -187,8 +196,10 @@ static json_t *answer(struct request *request, struct store_reader *reader)
     if (order != NULL) {
         int truncated = count < growing.nodes.count;
 
-        answer = answer_rows(grow(&growing, reader, order, count, &top), growing.nodes.count, truncated, NULL);
-        answer_put(&answer, "threshold_ns", answer_number(truncated && count > 0 ? order[count - 1]->weight : min));
+        answer = answer_rows(
+            grow(&growing, reader, order, count, &top), growing.nodes.count, truncated, NULL);
+        answer_put(&answer, "threshold_ns",
+            answer_number(truncated && count > 0 ? order[count - 1]->weight : min));
         answer_put(&answer, "hidden_calls", answer_number(top.hidden_calls));
         answer_put(&answer, "hidden_ns", answer_number(top.hidden_ns));
     }
@@ -210,9 +221,10 @@ const struct verb verb_tree = {
     .name = "tree",
     .doc = "the call tree of all traces together: calls, total and self time of every path",
     .noun = "paths",
-    .takes = PARAM_BIT(PARAM_RUN) | PARAM_BIT(PARAM_HOST) | PARAM_BIT(PARAM_SINCE) | PARAM_BIT(PARAM_UNTIL) |
-             PARAM_BIT(PARAM_OP) | PARAM_BIT(PARAM_COMPONENT) | PARAM_BIT(PARAM_MIN) | PARAM_BIT(PARAM_DEPTH) |
-             PARAM_BIT(PARAM_LIMIT) | PARAM_BIT(PARAM_FORMAT),
+    .takes = PARAM_BIT(PARAM_RUN) | PARAM_BIT(PARAM_HOST) | PARAM_BIT(PARAM_SINCE) |
+             PARAM_BIT(PARAM_UNTIL) | PARAM_BIT(PARAM_OP) | PARAM_BIT(PARAM_COMPONENT) |
+             PARAM_BIT(PARAM_MIN) | PARAM_BIT(PARAM_DEPTH) | PARAM_BIT(PARAM_LIMIT) |
+             PARAM_BIT(PARAM_FORMAT),
     .argument = PARAM_OP,
     .formats = formats,
     .columns = columns,

@@ -19,7 +19,8 @@ void units_duration(int64_t ns, int utf8, char text[UNITS_SIZE])
     static const struct {
         double ns, until;
         const char *name;
-    } steps[] = {{1e3, 999.5, "us"}, {1e6, 999.5, "ms"}, {1e9, 999.5, "s"}, {60e9, 99.95, "min"}, {3600e9, 0, "h"}};
+    } steps[] = {{1e3, 999.5, "us"}, {1e6, 999.5, "ms"}, {1e9, 999.5, "s"}, {60e9, 99.95, "min"},
+        {3600e9, 0, "h"}};
     double magnitude = ns < 0 ? -(double)ns : (double)ns;
     size_t i = 0;
 
@@ -29,7 +30,8 @@ void units_duration(int64_t ns, int utf8, char text[UNITS_SIZE])
     }
     while (steps[i].until != 0 && magnitude / steps[i].ns >= steps[i].until)
         i++;
-    three_digits(magnitude / steps[i].ns, i == 0 && utf8 ? "\xc2\xb5s" : steps[i].name, text + (ns < 0));
+    three_digits(
+        magnitude / steps[i].ns, i == 0 && utf8 ? "\xc2\xb5s" : steps[i].name, text + (ns < 0));
     if (ns < 0)
         text[0] = '-';
 }
@@ -76,7 +78,8 @@ void units_time(int64_t at, char text[UNITS_SIZE])
         rest += 1000000000;
         seconds--;
     }
-    if (localtime_r(&seconds, &tm) == NULL || strftime(text, UNITS_SIZE, "%Y-%m-%d %H:%M:%S", &tm) == 0) {
+    if (localtime_r(&seconds, &tm) == NULL ||
+        strftime(text, UNITS_SIZE, "%Y-%m-%d %H:%M:%S", &tm) == 0) {
         snprintf(text, UNITS_SIZE, "?");
         return;
     }

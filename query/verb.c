@@ -5,8 +5,8 @@
 #include <string.h>
 
 /* A verb is a file and a line in each of these two lists. */
-extern const struct verb verb_status, verb_runs, verb_traces, verb_trace, verb_operations, verb_graph, verb_tree, verb_latency,
-    verb_sql;
+extern const struct verb verb_status, verb_runs, verb_traces, verb_trace, verb_operations,
+    verb_graph, verb_tree, verb_latency, verb_sql;
 
 const struct verb *const verbs[] = {
     &verb_status,

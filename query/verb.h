@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The questions that can be asked of what is stored, one vocabulary for the command line, the HTTP API and the page: a
- * table of parameters, a table of verbs, and a request, which is a verb with the values of its parameters. The answer is
- * JSON; whatever people read is printed from that JSON. Help, completion and the API's description are printed from the
- * two tables. Nothing here is shared between threads but constants: a request belongs to one thread, as its reader does.
+ * The questions that can be asked of what is stored, one vocabulary for the command line, the HTTP
+ * API and the page: a table of parameters, a table of verbs, and a request, which is a verb with
+ * the values of its parameters. The answer is JSON; whatever people read is printed from that JSON.
+ * Help, completion and the API's description are printed from the two tables. Nothing here is
+ * shared between threads but constants: a request belongs to one thread, as its reader does.
  *
  *     request_init(&request, verb_find("traces"), now);
  *     request_set(&request, "slowest", "5");          any number of these; the first error sticks
@@ -69,8 +70,9 @@ enum param_id {
 };
 
 /*
- * Levels of a tree in one answer; deeper calls are summed up and can be asked for with `call`. JSON readers, jansson's
- * among them, give up at 2,048 levels of brackets, and a level of calls is two of these.
+ * Levels of a tree in one answer; deeper calls are summed up and can be asked for with `call`. JSON
+ * readers, jansson's among them, give up at 2,048 levels of brackets, and a level of calls is two
+ * of these.
  */
 #define REQUEST_DEPTH_MAX 1000
 
@@ -81,7 +83,8 @@ struct param {
     enum param_type type;
     int bare; /* it may come without a value: a flag, or a number that has a default */
     const char *doc, *example;
-    const char *const *choices; /* of a TYPE_CHOICE, up to a NULL; NULL here: they are the verb's, see param_choices */
+    const char *const *choices; /* of a TYPE_CHOICE, up to a NULL; NULL here: they are the verb's,
+                                   see param_choices */
     uint64_t minimum, maximum;  /* of a TYPE_NUMBER; of `limit` see the verb */
 };
 
@@ -93,12 +96,14 @@ struct column;
 
 struct verb {
     const char *name, *doc, *noun; /* noun: of what there are rows, "traces" */
-    uint64_t takes, needs;      /* parameters, by PARAM_BIT; needs: those without which there is no answer */
-    int argument;               /* the parameter that a plain word on the command line gives; -1: none */
-    const char *const *sorts;   /* choices of `sort`, up to a NULL; the first is the default */
-    const char *const *formats; /* choices of `format`, up to a NULL; the first is the API's default */
-    uint64_t limit, limit_max;  /* what `limit` is by default and at most; 0: the verb takes none */
-    const char *rows;           /* the keys of a row, for the API's description */
+    uint64_t takes,
+        needs;    /* parameters, by PARAM_BIT; needs: those without which there is no answer */
+    int argument; /* the parameter that a plain word on the command line gives; -1: none */
+    const char *const *sorts; /* choices of `sort`, up to a NULL; the first is the default */
+    const char *const
+        *formats; /* choices of `format`, up to a NULL; the first is the API's default */
+    uint64_t limit, limit_max; /* what `limit` is by default and at most; 0: the verb takes none */
+    const char *rows;          /* the keys of a row, for the API's description */
     const struct column *columns; /* of the text and of CSV, see query/table.h */
 
     /* The answer, a new reference, or NULL after request_refuse. */
@@ -122,7 +127,8 @@ const char *const *param_choices(const struct param *param, const struct verb *v
 /* The parameter of this name, or NULL. */
 const struct param *param_find(const char *name);
 
-/* The type's name in the help ("DURATION") and, of the API's description, in a JSON schema ("string", "integer", "boolean"). */
+/* The type's name in the help ("DURATION") and, of the API's description, in a JSON schema
+ * ("string", "integer", "boolean"). */
 const char *param_type_metavar(enum param_type type);
 const char *param_type_schema(enum param_type type);
 
@@ -130,11 +136,14 @@ struct request {
     const struct verb *verb;
     uint64_t given; /* parameters that were set, by PARAM_BIT */
     struct {
-        const char *text; /* as it was given; of a TYPE_CHOICE: the verb's or parameter's own spelling */
-        int64_t number;   /* ns, ns since 1970, the number, 0 or 1, the choice's index; of a TYPE_NODE nothing */
+        const char
+            *text; /* as it was given; of a TYPE_CHOICE: the verb's or parameter's own spelling */
+        int64_t number; /* ns, ns since 1970, the number, 0 or 1, the choice's index; of a TYPE_NODE
+                           nothing */
     } values[PARAMS];
-    int64_t now; /* ns since 1970: what "5m ago" is counted from */
-    int status;  /* 0, or of the first error: 400 wrong request, 404 not found, 500 our fault or damaged data */
+    int64_t now;     /* ns since 1970: what "5m ago" is counted from */
+    int status;      /* 0, or of the first error: 400 wrong request, 404 not found, 500 our fault or
+                        damaged data */
     char error[512]; /* the sentence */
     struct arena arena;
 };
@@ -143,7 +152,8 @@ struct request {
 void request_init(struct request *request, const struct verb *verb, int64_t now);
 void request_fini(struct request *request);
 
-/* Sets a parameter; `value` NULL: it was given without one. 0, or -1: see status and error; once set, these stay. */
+/* Sets a parameter; `value` NULL: it was given without one. 0, or -1: see status and error; once
+ * set, these stay. */
 int request_set(struct request *request, const char *name, const char *value);
 
 /* Whether it was given; its text (NULL if not); its number or, if it was not given, `otherwise`. */
@@ -157,10 +167,13 @@ uint64_t request_limit(const struct request *request);
 /* The filters among the values; strings are lent by the request. */
 struct store_filter request_filter(const struct request *request);
 
-/* Says why there is no answer; the first time counts. Returns NULL, as an answer function then does. */
-json_t *request_refuse(struct request *request, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Says why there is no answer; the first time counts. Returns NULL, as an answer function then
+ * does. */
+json_t *request_refuse(struct request *request, int status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
-/* Whether the values fit together and nothing that the verb needs is missing; request_answer looks too. 0, or -1. */
+/* Whether the values fit together and nothing that the verb needs is missing; request_answer looks
+ * too. 0, or -1. */
 int request_check(struct request *request);
 
 /* The answer, a new reference; NULL: see status and error (set also when memory was short). */
@@ -169,7 +182,8 @@ json_t *request_answer(struct request *request, struct store_reader *reader);
 struct reply {
     int status;       /* 200 or an error's */
     const char *type; /* of the content, static */
-    char *bytes;      /* malloc'ed, the caller's; NULL only when memory is short, then the status is 500 */
+    char *
+        bytes; /* malloc'ed, the caller's; NULL only when memory is short, then the status is 500 */
     size_t size;
 };
 
