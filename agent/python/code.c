@@ -7,59 +7,48 @@
 /* What placeholders are replaced with, while a tree of code objects is gone through. */
 struct binding {
     struct module_state *state;
-    PyObject *names;      /* tuple of (operation, component) */
-    uint32_t *operations; /* number of each; OPERATIONS_NONE: not asked for yet */
-    Py_ssize_t replaced;
+    PyObject *names; /* tuple of (operation, component) */
 };
 
-/* 1 with the kind and index that the placeholder says; 0 when it is none. */
-static int read_placeholder(PyObject *constant, enum probe_kind *kind, Py_ssize_t *index)
+/* The index that a placeholder says; -1 when the constant is none. */
+static Py_ssize_t read_placeholder(PyObject *constant)
 {
-    const char *text, *letter;
-    Py_ssize_t size;
+    Py_ssize_t size, index = 0;
+    const char *text;
 
     if (!PyUnicode_CheckExact(constant) || !PyUnicode_IS_ASCII(constant))
-        return 0;
+        return -1;
     size = PyUnicode_GET_LENGTH(constant);
     text = (const char *)PyUnicode_1BYTE_DATA(constant);
-    if (size < (Py_ssize_t)CODE_PLACEHOLDER_SIZE + 2 ||
+    if (size <= (Py_ssize_t)CODE_PLACEHOLDER_SIZE ||
         memcmp(text, CODE_PLACEHOLDER, CODE_PLACEHOLDER_SIZE) != 0)
-        return 0;
-    letter = strchr(probes_letters, text[CODE_PLACEHOLDER_SIZE]);
-    if (letter == NULL || *letter == '\0')
-        return 0;
-    *kind = (enum probe_kind)(letter - probes_letters);
-    *index = 0;
-    for (Py_ssize_t i = CODE_PLACEHOLDER_SIZE + 1; i < size; i++) {
-        if (text[i] < '0' || text[i] > '9' || *index > INT32_MAX / 10 - 1)
-            return 0;
-        *index = *index * 10 + (text[i] - '0');
+        return -1;
+    for (Py_ssize_t i = CODE_PLACEHOLDER_SIZE; i < size; i++) {
+        if (text[i] < '0' || text[i] > '9' || index > INT32_MAX / 10 - 1)
+            return -1;
+        index = index * 10 + (text[i] - '0');
     }
-    return 1;
+    return index;
 }
 
-static PyObject *make_probe(struct binding *binding, enum probe_kind kind, Py_ssize_t index)
+static PyObject *make_probe(struct binding *binding, Py_ssize_t index)
 {
-    uint32_t *operation;
+    PyObject *pair;
+    uint32_t operation;
 
     if (index >= PyTuple_GET_SIZE(binding->names)) {
         PyErr_SetString(PyExc_ValueError, "a placeholder has no operation");
         return NULL;
     }
-    operation = &binding->operations[index];
-    if (*operation == OPERATIONS_NONE) {
-        PyObject *pair = PyTuple_GET_ITEM(binding->names, index);
-
-        if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2) {
-            PyErr_SetString(PyExc_TypeError, "operations must be pairs of str");
-            return NULL;
-        }
-        *operation = probes_operation(PyTuple_GET_ITEM(pair, 0), PyTuple_GET_ITEM(pair, 1));
-        if (*operation == OPERATIONS_NONE)
-            return NULL;
+    pair = PyTuple_GET_ITEM(binding->names, index);
+    if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2 ||
+        !PyUnicode_Check(PyTuple_GET_ITEM(pair, 0)) ||
+        !PyUnicode_Check(PyTuple_GET_ITEM(pair, 1))) {
+        PyErr_SetString(PyExc_TypeError, "operations must be pairs of str");
+        return NULL;
     }
-    binding->replaced++;
-    return probes_new(binding->state->probe_type, kind, *operation);
+    operation = probes_operation(PyTuple_GET_ITEM(pair, 0), PyTuple_GET_ITEM(pair, 1));
+    return operation == OPERATIONS_NONE ? NULL : probes_new(binding->state->probe_type, operation);
 }
 
 static PyObject *bind(struct binding *binding, PyObject *code);
@@ -67,13 +56,13 @@ static PyObject *bind(struct binding *binding, PyObject *code);
 /* What stands in the place of a constant: a new reference, or NULL with an exception. */
 static PyObject *substitute(struct binding *binding, PyObject *constant)
 {
-    enum probe_kind kind;
     Py_ssize_t index;
 
     if (PyCode_Check(constant))
         return bind(binding, constant);
-    if (read_placeholder(constant, &kind, &index))
-        return make_probe(binding, kind, index);
+    index = read_placeholder(constant);
+    if (index >= 0)
+        return make_probe(binding, index);
     Py_INCREF(constant);
     return constant;
 }
@@ -144,21 +133,12 @@ fail:
 PyObject *code_bind_method(PyObject *module, PyObject *arguments)
 {
     struct binding binding = {.state = module_state(module)};
-    PyObject *code, *bound;
-    Py_ssize_t count;
+    PyObject *code;
 
     if (!PyArg_ParseTuple(
             arguments, "O!O!:bind", &PyCode_Type, &code, &PyTuple_Type, &binding.names))
         return NULL;
-    count = PyTuple_GET_SIZE(binding.names);
-    binding.operations = PyMem_New(uint32_t, count + 1);
-    if (binding.operations == NULL)
-        return PyErr_NoMemory();
-    for (Py_ssize_t i = 0; i < count; i++)
-        binding.operations[i] = OPERATIONS_NONE;
-    bound = bind(&binding, code);
-    PyMem_Free(binding.operations);
-    return bound;
+    return bind(&binding, code);
 }
 
 PyObject *code_is_woven_method(PyObject *module, PyObject *code)

@@ -5,8 +5,7 @@
 
 #include "agent/python/module.h"
 
-/* A placeholder is a str constant: this, the letter of the probe's kind (see probes.h), the
- * operation's index in decimal. */
+/* A placeholder is a str constant: this, and the operation's index in decimal. */
 #define CODE_PLACEHOLDER "\0kieker:"
 #define CODE_PLACEHOLDER_SIZE (sizeof(CODE_PLACEHOLDER) - 1)
 

@@ -129,10 +129,10 @@ static PyObject *say_method(PyObject *module, PyObject *text)
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(probe_doc, "probe(kind, operation, component)\n\n"
-                        "A probe: a callable without arguments. kind is 'E' for a call's "
-                        "beginning, 'L' for its end, 'F' for\n"
-                        "'the exception being handled is ending it', which comes before its 'L'.");
+PyDoc_STRVAR(probe_doc, "probe(operation, component)\n\n"
+                        "The probe of an operation: -probe says that a call of it begins, ~probe "
+                        "that it ends, and +probe before that\n"
+                        "that the exception being handled is what ends it.");
 PyDoc_STRVAR(bind_doc, "bind(code, operations)\n\n"
                        "The code with probes in the place of its placeholders. operations is a "
                        "tuple of (operation, component).\n"

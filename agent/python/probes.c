@@ -1,20 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/python/probes.h"
 
-#include <stddef.h>
-#include <structmember.h>
-
 #include "agent/core/agent.h"
 #include "agent/core/probe.h"
 
 #define CAUSE_ARGUMENT_MAX 4000 /* characters of a text that is made part of a cause */
 
-const char probes_letters[PROBE_KINDS + 1] = "ELF";
-
 struct probe {
     PyObject_HEAD vectorcallfunc call;
     uint32_t operation;
-    enum probe_kind kind;
 };
 
 /* The exception being handled, or NULL; a new reference. */
@@ -82,27 +76,23 @@ static uint32_t cause_of(PyObject *exception)
     return cause;
 }
 
-static PyObject *on_enter(PyObject *self, PyObject *const *arguments, size_t count, PyObject *names)
+static PyObject *on_enter(PyObject *self)
 {
-    (void)arguments, (void)count, (void)names;
     probe_enter(((struct probe *)self)->operation);
     Py_RETURN_NONE;
 }
 
-static PyObject *on_leave(PyObject *self, PyObject *const *arguments, size_t count, PyObject *names)
+static PyObject *on_leave(PyObject *self)
 {
-    (void)arguments, (void)count, (void)names;
     probe_leave(((struct probe *)self)->operation);
     Py_RETURN_NONE;
 }
 
-static PyObject *on_failed(
-    PyObject *self, PyObject *const *arguments, size_t count, PyObject *names)
+static PyObject *on_failed(PyObject *self)
 {
     PyObject *type, *value, *traceback, *exception;
     uint32_t cause;
 
-    (void)arguments, (void)count, (void)names;
     if (!agent_is_running())
         Py_RETURN_NONE;
     PyErr_Fetch(&type, &value, &traceback);
@@ -117,9 +107,6 @@ static PyObject *on_failed(
     Py_RETURN_NONE;
 }
 
-static const vectorcallfunc calls[PROBE_KINDS] = {
-    [PROBE_ENTER] = on_enter, [PROBE_LEAVE] = on_leave, [PROBE_FAILED] = on_failed};
-
 static void probe_dealloc(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
@@ -130,19 +117,15 @@ static void probe_dealloc(PyObject *self)
 
 static PyObject *probe_repr(PyObject *self)
 {
-    static const char *const words[PROBE_KINDS] = {"enter", "leave", "failed"};
-    const struct probe *probe = (const struct probe *)self;
     const struct text *name, *component;
 
-    agent_operation_names(probe->operation, &name, &component);
-    return PyUnicode_FromFormat(
-        "<kieker probe %s %s.%s>", words[probe->kind], component->bytes, name->bytes);
+    agent_operation_names(((struct probe *)self)->operation, &name, &component);
+    return PyUnicode_FromFormat("<kieker probe %s.%s>", component->bytes, name->bytes);
 }
 
 /* So that code with probes in it can be pickled by those who pickle code. */
 static PyObject *probe_reduce(PyObject *self, PyObject *unused)
 {
-    const struct probe *probe = (const struct probe *)self;
     const struct text *name, *component;
     PyObject *module, *method;
 
@@ -152,9 +135,8 @@ static PyObject *probe_reduce(PyObject *self, PyObject *unused)
     Py_XDECREF(module);
     if (method == NULL)
         return NULL;
-    agent_operation_names(probe->operation, &name, &component);
-    return Py_BuildValue(
-        "N(Css)", method, probes_letters[probe->kind], name->bytes, component->bytes);
+    agent_operation_names(((struct probe *)self)->operation, &name, &component);
+    return Py_BuildValue("N(ss)", method, name->bytes, component->bytes);
 }
 
 static PyMethodDef probe_methods[] = {
@@ -162,26 +144,22 @@ static PyMethodDef probe_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyMemberDef probe_members[] = {
-    {"__vectorcalloffset__", T_PYSSIZET, offsetof(struct probe, call), READONLY, NULL},
-    {NULL, 0, 0, 0, NULL},
-};
-
 static PyType_Slot probe_slots[] = {
     {Py_tp_doc, (void *)(uintptr_t) "A probe of the agent: a constant in the code of an observed "
                                     "function."},
     {Py_tp_dealloc, (void *)probe_dealloc},
     {Py_tp_repr, (void *)probe_repr},
-    {Py_tp_call, (void *)PyVectorcall_Call},
     {Py_tp_methods, probe_methods},
-    {Py_tp_members, probe_members},
+    {Py_nb_negative, (void *)on_enter},
+    {Py_nb_invert, (void *)on_leave},
+    {Py_nb_positive, (void *)on_failed},
     {0, NULL},
 };
 
 static PyType_Spec probe_spec = {
     .name = "kieker._kieker.Probe",
     .basicsize = sizeof(struct probe),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL
+    .flags = Py_TPFLAGS_DEFAULT
 #if PY_VERSION_HEX >= 0x030A0000
              | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE
 #endif
@@ -200,15 +178,12 @@ PyTypeObject *probes_make_type(PyObject *module)
     return type;
 }
 
-PyObject *probes_new(PyTypeObject *type, enum probe_kind kind, uint32_t operation)
+PyObject *probes_new(PyTypeObject *type, uint32_t operation)
 {
     struct probe *probe = PyObject_New(struct probe, type);
 
-    if (probe == NULL)
-        return NULL;
-    probe->call = calls[kind];
-    probe->kind = kind;
-    probe->operation = operation;
+    if (probe != NULL)
+        probe->operation = operation;
     return (PyObject *)probe;
 }
 
@@ -232,18 +207,11 @@ uint32_t probes_operation(PyObject *name, PyObject *component)
 PyObject *probes_method(PyObject *module, PyObject *arguments)
 {
     PyObject *name, *component;
-    const char *found;
     uint32_t operation;
-    int letter;
 
-    if (!PyArg_ParseTuple(arguments, "CUU:probe", &letter, &name, &component))
+    if (!PyArg_ParseTuple(arguments, "UU:probe", &name, &component))
         return NULL;
-    found = letter > 0 && letter < 128 ? strchr(probes_letters, letter) : NULL;
-    if (found == NULL)
-        return PyErr_Format(PyExc_ValueError, "a probe is 'E', 'L' or 'F', not '%c'", letter);
     operation = probes_operation(name, component);
-    if (operation == OPERATIONS_NONE)
-        return NULL;
-    return probes_new(
-        module_state(module)->probe_type, (enum probe_kind)(found - probes_letters), operation);
+    return operation == OPERATIONS_NONE ? NULL
+                                        : probes_new(module_state(module)->probe_type, operation);
 }

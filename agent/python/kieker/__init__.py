@@ -41,7 +41,7 @@ class operation:
     the cause of its end.
     """
 
-    __slots__ = ("_enter", "_leave", "_failed")
+    __slots__ = ("_probe",)
 
     def __init__(self, name, component=None):
         if component is None:
@@ -50,18 +50,16 @@ class operation:
             from kieker import byhand
 
             byhand.start()
-        self._enter = _kieker.probe("E", name, component)
-        self._leave = _kieker.probe("L", name, component)
-        self._failed = _kieker.probe("F", name, component)
+        self._probe = _kieker.probe(name, component)
 
     def __enter__(self):
-        self._enter()
+        -self._probe
         return self
 
     def __exit__(self, kind, value, traceback):
         if kind is not None:
-            self._failed()
-        self._leave()
+            +self._probe
+        ~self._probe
 
 
 def _component(frame):

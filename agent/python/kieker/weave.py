@@ -5,17 +5,17 @@ A woven function's body is
 
     try:
         try:
-            enter()
+            -probe
             ...the body as it was...
         except:
-            failed()
+            +probe
             raise
     finally:
-        leave()
+        ~probe
 
-where enter, failed and leave are constants. The compiler copies leave() to every way out and thereby unwinds loops, with
-statements and finally clauses as the language says; on the way of an exception failed() marks the call first. There is
-no assignment, no name and no line in it that was not there before.
+where probe is a constant; what the operators mean is in agent/python/probes.h. The compiler copies ~probe to every way out and
+thereby unwinds loops, with statements and finally clauses as the language says; on the way of an exception +probe
+marks the call first. There is no assignment, no name and no line in it that was not there before.
 """
 
 import _ast
@@ -122,9 +122,9 @@ class Weaver:
         _wrap(node, index)
 
 
-def _call(kind, index, place):
-    callee = _ast.Constant(value="%s%s%d" % (_kieker.PLACEHOLDER, kind, index), kind=None, **place)
-    return _ast.Expr(value=_ast.Call(func=callee, args=[], keywords=[], **place), **place)
+def _probe(operator, index, place):
+    constant = _ast.Constant(value="%s%d" % (_kieker.PLACEHOLDER, index), kind=None, **place)
+    return _ast.Expr(value=_ast.UnaryOp(op=operator(), operand=constant, **place), **place)
 
 
 def _place(line):
@@ -143,9 +143,9 @@ def _wrap(node, index):
     # The line of the first instruction that there was: so that a debugger sees no other than before.
     begin = _place(next((_first_line(s) for s in body if not isinstance(s, _WITHOUT_CODE)), _first_line(body[0])))
     end = _place(None if _HAS_NO_LINE else max(node.end_lineno or 0, node.lineno))
-    failed = _ast.ExceptHandler(type=None, name=None, body=[_call("F", index, end), _ast.Raise(exc=None, cause=None, **end)], **end)
-    inner = _ast.Try(body=[_call("E", index, begin)] + body, handlers=[failed], orelse=[], finalbody=[], **begin)
-    outer = _ast.Try(body=[inner], handlers=[], orelse=[], finalbody=[_call("L", index, end)], **begin)
+    failed = _ast.ExceptHandler(type=None, name=None, body=[_probe(_ast.UAdd, index, end), _ast.Raise(exc=None, cause=None, **end)], **end)
+    inner = _ast.Try(body=[_probe(_ast.USub, index, begin)] + body, handlers=[failed], orelse=[], finalbody=[], **begin)
+    outer = _ast.Try(body=[inner], handlers=[], orelse=[], finalbody=[_probe(_ast.Invert, index, end)], **begin)
     node.body = kept + [outer]
 
 
