@@ -7,7 +7,7 @@ import type { Answer, Run, Verb } from "./api.ts";
 import { takes } from "./api.ts";
 import { command } from "./cli.ts";
 import { chipText, without } from "./filter.ts";
-import { count, short } from "./format.ts";
+import { count, short, time } from "./format.ts";
 import { Help } from "./help.tsx";
 import { useKeys, useLive, useQuery, useTick } from "./hooks.ts";
 import { setLive } from "./live.ts";
@@ -178,7 +178,7 @@ function Gone() {
         {problem}
       </p>
     ) : null;
-  const clock = (ms: number) => new Date(ms).toLocaleTimeString();
+  const clock = (ms: number) => time(String(BigInt(ms) * 1_000_000n)).slice(0, 8);
   return (
     <p class="gone" role="alert">
       The collector is gone since {clock(goneSince)}
@@ -222,6 +222,7 @@ export function Frame() {
     // a reader who followed a link by key is put at the beginning of the new page
     if (document.activeElement === document.body || !document.activeElement) main.current?.focus({ preventScroll: true });
     main.current?.scrollTo(0, 0);
+    document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }, [at.page]);
   useKeys((e) => {
     if (e.key === "?") setHelp(true);

@@ -38,6 +38,37 @@ function around(edges: readonly GraphEdge[], focus: string, hops: number): Set<s
   return seen;
 }
 
+/**
+ * `max` nodes that hang together: from the entry (or the focus) on, always the heaviest of those that an
+ * edge leads to; when no more are reached, the heaviest of the rest begins anew.
+ */
+function heaviest(nodes: readonly GraphNode[], edges: readonly GraphEdge[], first: readonly string[], max: number): GraphNode[] {
+  const rest = new Map([...nodes].sort((a, b) => b.total_ns - a.total_ns || b.calls - a.calls || (a.id < b.id ? -1 : 1)).map((n) => [n.id, n]));
+  const next = new Map<string, string[]>();
+  for (const e of edges) (next.get(e.source) ?? next.set(e.source, []).get(e.source)!).push(e.target);
+  const taken: GraphNode[] = [];
+  const reached = new Map<string, GraphNode>();
+  const take = (n: GraphNode) => {
+    rest.delete(n.id);
+    reached.delete(n.id);
+    taken.push(n);
+    for (const id of next.get(n.id) ?? []) {
+      const callee = rest.get(id);
+      if (callee) reached.set(id, callee);
+    }
+  };
+  for (const id of first) {
+    const n = rest.get(id);
+    if (n) take(n);
+  }
+  while (taken.length < max && rest.size > 0) {
+    let best: GraphNode | undefined;
+    for (const n of reached.values()) if (!best || n.total_ns > best.total_ns) best = n;
+    take(best ?? rest.values().next().value!);
+  }
+  return taken;
+}
+
 /** The part to be seen: around the focus, without thin edges, and the heaviest nodes of the rest. */
 export function choose(graph: Graph, c: Choice): Part {
   let edges = graph.edges.filter((e) => e.calls >= c.minCalls);
@@ -49,11 +80,7 @@ export function choose(graph: Graph, c: Choice): Part {
     const linked = new Set(edges.flatMap((e) => [e.source, e.target]));
     nodes = nodes.filter((n) => linked.has(n.id));
   }
-  const max = c.max ?? NODES_MAX;
-  const fixed = (n: GraphNode) => n.id === ENTRY || n.id === c.focus;
-  const shown = [...nodes]
-    .sort((a, b) => Number(fixed(b)) - Number(fixed(a)) || b.total_ns - a.total_ns || b.calls - a.calls || (a.id < b.id ? -1 : 1))
-    .slice(0, max);
+  const shown = heaviest(nodes, edges, [c.focus ?? ENTRY, ENTRY], c.max ?? NODES_MAX);
   const ids = new Set(shown.map((n) => n.id));
   edges = edges.filter((e) => ids.has(e.source) && ids.has(e.target));
   // an entry that leads nowhere says nothing
@@ -110,7 +137,7 @@ function direction(shape: Shape): "TB" | "LR" {
 
 /** The graph in Graphviz' language. The simple form takes straight lines and no boxes. */
 export function dotText(shape: Shape, simple: boolean): string {
-  const out = ["digraph {", `rankdir=${direction(shape)}; nodesep=0.28; ranksep=0.7; splines=${simple ? "line" : "true"};`];
+  const out = ["digraph {", `rankdir=${direction(shape)}; nodesep=0.28; ranksep=0.85; splines=${simple ? "line" : "true"};`];
   if (simple) out.push("nslimit=2; mclimit=0.5;");
   out.push('node [shape=box fixedsize=true label=""]; edge [arrowsize=0.6];');
   const groups = new Map<string, number[]>();

@@ -77,15 +77,18 @@ function curve(points: readonly [number, number][]): string {
   return tip ? d + `L${tip[0]},${tip[1]}` : d;
 }
 
-/** The point halfway along: edges' numbers stand there. */
-function middleOf(points: readonly [number, number][]): [number, number] {
+/** Where an edge's numbers stand: not quite halfway, for a box's title is often near its end. */
+const LABEL_AT = 0.4;
+
+function labelPoint(points: readonly [number, number][]): [number, number] {
   const pieces = Math.floor((points.length - 1) / 3);
-  const at = 3 * Math.floor((pieces - 1) / 2);
+  const along = pieces * LABEL_AT;
+  const at = 3 * Math.floor(along);
   const p = points.slice(at, at + 4);
   if (pieces < 1 || p.length < 4) return points[points.length >> 1]!;
-  // at the seam of two pieces when their number is even, else in the middle of one
-  if (pieces % 2 === 0) return p[3]!;
-  const mix = (i: 0 | 1) => (p[0]![i] + 3 * p[1]![i] + 3 * p[2]![i] + p[3]![i]) / 8;
+  const t = along - Math.floor(along);
+  const s = 1 - t;
+  const mix = (i: 0 | 1) => s * s * s * p[0]![i] + 3 * s * s * t * p[1]![i] + 3 * s * t * t * p[2]![i] + t * t * t * p[3]![i];
   return [mix(0), mix(1)];
 }
 
@@ -215,7 +218,7 @@ export function GraphView(p: GraphViewProps) {
     const chosen = key === p.edge;
     const step = p.colour === "p95" ? `heat-${heat(e.p95_ns, values)}` : e.failed ? "heat-fail" : "heat-none";
     const width = 1 + 4 * (Math.log(Math.max(1, e.calls)) / Math.log(most));
-    const mid = middleOf(points);
+    const mid = labelPoint(points);
     const d = curve(points);
     const quiet = p.node !== undefined && !near(e) && !chosen ? " quiet" : "";
     return (

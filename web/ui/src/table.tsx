@@ -126,7 +126,7 @@ export function Table<R>(p: Props<R>) {
       <div
         role="row"
         class={`row ${row ? p.rowClass?.(row) ?? "" : "absent"}`}
-        key={row ? p.rowKey(row) : `#${i}`}
+        key={i} // a row that arrives keeps the focus of its place
         data-index={i}
         data-key={row ? p.rowKey(row) : undefined}
         aria-rowindex={i + 2}

@@ -79,7 +79,8 @@ export function TreeGrid<R extends TreeRow>(p: Props<R>) {
   const last = useRef<string | undefined>(undefined);
 
   useEffect(() => {
-    if (found >= 0 && last.current !== p.selected) v.reveal(found);
+    if (found < 0 || last.current === p.selected) return; // not unfolded yet, or seen already
+    v.reveal(found);
     last.current = p.selected;
   }, [p.selected, found]);
   useLayoutEffect(() => {

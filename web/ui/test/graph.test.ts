@@ -40,6 +40,15 @@ test("of many nodes the heaviest are shown, and it is said how many are not", ()
   assert.ok(p.nodes.every((n) => n.total_ns >= 350));
 });
 
+test("what is shown hangs together", () => {
+  const far = graph(
+    [node("entry"), node("a", 5), node("b", 4), node("x", 99), node("y", 98)],
+    [edge("entry", "a"), edge("a", "b"), edge("b", "x")],
+  );
+  assert.deepEqual(choose(far, { ...all, max: 4 }).nodes.map((n) => n.id), ["entry", "a", "b", "x"]);
+  assert.equal(choose(far, all).nodes.length, 5);
+});
+
 test("boxes are packages of components and components of operations", () => {
   assert.equal(groupOf(node("shop.db.Query"), "component"), "shop.db");
   assert.equal(groupOf(node("main"), "component"), null);

@@ -57,7 +57,7 @@ function Side({ title, none, edges, other, names }: SideProps) {
         <p class="muted">{none}</p>
       ) : (
         <table class="plain">
-<Widths numbers={3} />
+          <Widths numbers={3} />
           <thead>
             <tr>
               <th scope="col">operation</th>
@@ -176,8 +176,9 @@ export function OperationPage({ at }: { at: Place }) {
             </Link>
           </span>
         </h2>
+        {slowest.data?.rows.length === 0 && <p class="muted">None that matches the filter.</p>}
         <table class="plain">
-<Widths numbers={2} />
+          <Widths numbers={2} />
           <thead>
             <tr>
               <th scope="col">root operation</th>

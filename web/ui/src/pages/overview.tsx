@@ -99,7 +99,7 @@ function Top<R>(p: TopProps<R>) {
         <p class="muted">{p.none}</p>
       ) : (
         <table class="plain">
-<Widths numbers={1} />
+          <Widths numbers={1} />
           <thead class="sr">
             <tr>
               <th scope="col">{p.heads[0]}</th>
