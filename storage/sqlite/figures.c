@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "storage/sqlite/figures.h"
+
+#include "storage/sqlite/functions.h"
+
+#include <stdlib.h>
+
+#define MINUTE INT64_C(60000000000)
+
+void tally_fini(struct tally *tally)
+{
+    buffer_fini(&tally->histogram);
+}
+
+int tally_add(struct tally *tally, const struct figures *figures)
+{
+    struct buffer merged = {0};
+
+    if (histogram_merge(tally->histogram.bytes, tally->histogram.size, figures->histogram,
+            figures->histogram_size, &merged) < 0) {
+        buffer_fini(&merged);
+        return -1;
+    }
+    buffer_fini(&tally->histogram);
+    tally->histogram = merged;
+    if (tally->calls == 0 || figures->minimum < tally->minimum)
+        tally->minimum = figures->minimum;
+    if (tally->calls == 0 || figures->maximum > tally->maximum)
+        tally->maximum = figures->maximum;
+    tally->calls += figures->calls;
+    tally->failed += figures->failed;
+    tally->total += figures->total;
+    tally->self += figures->self;
+    return 0;
+}
+
+/* A bucket's middle, but nothing beyond the extremes, which are exact. */
+static int64_t quantile(const struct tally *tally, const struct histogram_sum *sum, double q)
+{
+    int64_t value = (int64_t)histogram_sum_quantile(sum, q);
+
+    return value < tally->minimum   ? tally->minimum
+           : value > tally->maximum ? tally->maximum
+                                    : value;
+}
+
+int tally_stats(const struct tally *tally, struct histogram_sum *room, struct call_stats *stats)
+{
+    *stats = (struct call_stats){.calls = tally->calls,
+        .failed = tally->failed,
+        .total = tally->total,
+        .self = tally->self,
+        .minimum = tally->minimum,
+        .maximum = tally->maximum};
+    if (tally->calls == 0)
+        return 0;
+    histogram_sum_init(room);
+    if (histogram_sum_add(room, tally->histogram.bytes, tally->histogram.size) < 0)
+        return -1;
+    stats->p50 = quantile(tally, room, 0.50);
+    stats->p95 = quantile(tally, room, 0.95);
+    stats->p99 = quantile(tally, room, 0.99);
+    return 0;
+}
+
+static int64_t minute_of(int64_t time)
+{
+    return time / MINUTE - (time % MINUTE < 0);
+}
+
+/* The operations that match the globs. */
+static int choose_operations(
+    struct path_query *query, struct store_reader *reader, const struct store_filter *filter)
+{
+    const struct dictionary *dictionary = &reader->dictionary;
+
+    if (filter->operation == NULL && filter->component == NULL)
+        return 0;
+    query->by_operation = 1;
+    if (bits_init(&query->operations, dictionary->whole_operations) < 0)
+        return database_fail(&reader->database, "not enough memory for the query");
+    for (uint32_t id = 1; id <= dictionary->whole_operations; id++)
+        if ((filter->component == NULL ||
+                glob_matches(filter->component,
+                    dictionary_name(reader, dictionary->operations.items[id].component))) &&
+            (filter->operation == NULL || operation_matches(reader, id, filter->operation)))
+            bits_set(&query->operations, id);
+    return 0;
+}
+
+int path_query_init(
+    struct path_query *query, struct store_reader *reader, const struct store_filter *filter)
+{
+    *query = (struct path_query){.first = INT64_MIN, .last = INT64_MAX};
+    if (filter->since)
+        query->first = minute_of(filter->since);
+    if (filter->until)
+        query->last = minute_of(filter->until);
+    if (dictionary_load_operations(reader) < 0 || dictionary_load_paths(reader) < 0 ||
+        (filter->run && read_find_run(reader, filter->run, &query->run) < 0) ||
+        (filter->host && read_find_name(reader, filter->host, &query->host) < 0))
+        return -1;
+    query->nothing = (filter->run && query->run == 0) || (filter->host && query->host == 0);
+    return choose_operations(query, reader, filter);
+}
+
+void path_query_fini(struct path_query *query)
+{
+    bits_fini(&query->operations);
+}
+
+static void read_figures(sqlite3_stmt *row, struct figures *figures)
+{
+    *figures = (struct figures){.path = (uint32_t)sqlite3_column_int64(row, 0),
+        .calls = (uint64_t)sqlite3_column_int64(row, 1),
+        .failed = (uint64_t)sqlite3_column_int64(row, 2),
+        .total = (uint64_t)sqlite3_column_int64(row, 3),
+        .self = (uint64_t)sqlite3_column_int64(row, 4),
+        .minimum = sqlite3_column_int64(row, 5),
+        .maximum = sqlite3_column_int64(row, 6),
+        .histogram = sqlite3_column_blob(row, 7),
+        .histogram_size = (size_t)sqlite3_column_bytes(row, 7),
+        .minute = sqlite3_column_int64(row, 8)};
+}
+
+#define COLUMNS_READ "SELECT path, calls, failed, total_ns, self_ns, min_ns, max_ns, histogram, "
+
+int figures_each(struct store_reader *reader, const struct path_query *query, int by_minute,
+    int (*each)(void *context, const struct figures *figures), void *context)
+{
+    const int all_time = query->first == INT64_MIN && query->last == INT64_MAX && !by_minute;
+    sqlite3_stmt *statement;
+    struct figures figures;
+    int got;
+
+    if (query->nothing)
+        return 0;
+    statement = database_prepare(&reader->database,
+        all_time ? COLUMNS_READ "0 FROM path_statistics"
+                 : COLUMNS_READ
+            "minute FROM path_minute WHERE minute BETWEEN ?1 AND ?2 ORDER BY minute");
+    if (statement == NULL)
+        return -1;
+    if (!all_time) {
+        sqlite3_bind_int64(statement, 1, query->first);
+        sqlite3_bind_int64(statement, 2, query->last);
+    }
+    while ((got = database_step(&reader->database, statement)) > 0) {
+        read_figures(statement, &figures);
+        if (figures.path == 0 || figures.path > reader->dictionary.whole_paths ||
+            figures.calls == 0)
+            continue;
+        if (each(context, &figures) < 0) {
+            got = database_fail(&reader->database,
+                "%s is damaged: the statistics of path %u in minute %lld, or memory is short",
+                reader->database.location, figures.path, (long long)figures.minute);
+            break;
+        }
+    }
+    sqlite3_finalize(statement);
+    return got;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The database's file and what lies beside it: its directory, and the lock that keeps a second
+ * collector away. */
+#ifndef KIEKER_STORAGE_SQLITE_LOCATION_H
+#define KIEKER_STORAGE_SQLITE_LOCATION_H
+
+#include <stddef.h>
+
+/* Makes the directories above the file that are not there; those of the default location for their
+ * owner alone. 0 or -1. */
+int location_prepare(const char *location, char *error, size_t error_size);
+
+/* Takes FILE.lock: its descriptor; -1: another process has it, or it cannot be made. Closing gives
+ * it back. */
+int location_lock(const char *location, char *error, size_t error_size);
+
+#endif

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "storage/sqlite/functions.h"
+#include "storage/sqlite/reading.h"
+#include "storage/sqlite/schema.h"
+#include "storage/sqlite/vtab.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define STEPS_BETWEEN_LOOKS 4096 /* of SQLite's machine, at the clock */
+
+static const char *const texts[READ_STATEMENTS] = {
+    [READ_NAME] = "SELECT text FROM name WHERE id = ?",
+    [READ_OPERATION] = "SELECT name, component, signature FROM operation WHERE id = ?",
+    [READ_PATH] = "SELECT parent, operation, host, run, kind FROM path WHERE id = ?",
+    [READ_RUN] = "SELECT name FROM run WHERE id = ?",
+    [READ_PEER] = "SELECT peer FROM stream WHERE id = ?",
+    [READ_BLOCK] = "SELECT columns FROM block_data WHERE block = ?",
+    [READ_PARTS] = "SELECT structure, times, logged, extras FROM block_data WHERE block = ?",
+    [READ_BLOCKS_OF_TRACE] = "SELECT id FROM block WHERE last_id >= ?1 AND first_id <= ?1",
+    [READ_OPEN_TRACE] = "SELECT data FROM open_trace WHERE id = ?",
+};
+
+sqlite3_stmt *read_statement(
+    struct store_reader *reader, enum read_statement number, int64_t parameter)
+{
+    sqlite3_stmt *statement = database_statement(&reader->database, number, texts[number]);
+
+    if (statement)
+        sqlite3_bind_int64(statement, 1, parameter);
+    return statement;
+}
+
+static int64_t now(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
+}
+
+static int on_progress(void *context)
+{
+    const struct store_reader *reader = context;
+
+    return reader->deadline != 0 && now() > reader->deadline;
+}
+
+int read_is_late(struct store_reader *reader)
+{
+    if (!on_progress(reader))
+        return 0;
+    database_fail(&reader->database,
+        "the query took longer than the %u ms allowed: narrow it down, for example with --since or "
+        "--limit",
+        reader->limit);
+    return 1;
+}
+
+int read_begin(struct store_reader *reader)
+{
+    if (reader->nesting++ > 0 || reader->borrowed)
+        return 0;
+    reader->deadline = reader->limit ? now() + reader->limit * INT64_C(1000000) : 0;
+    if (database_execute(&reader->database, "BEGIN") == 0)
+        return 0;
+    reader->nesting--;
+    return -1;
+}
+
+int read_end(struct store_reader *reader, int result)
+{
+    if (--reader->nesting > 0)
+        return result;
+    blocks_drop(reader);
+    reader->deadline = 0;
+    if (!reader->borrowed)
+        sqlite3_exec(reader->database.handle, "COMMIT", NULL, NULL, NULL);
+    return result;
+}
+
+/* As a URI for SQLite: what is special in one is written as %XX. NULL: memory is short. */
+static char *uri_of(const char *location, const char *options)
+{
+    char *uri = malloc(3 * strlen(location) + strlen(options) + 8), *at = uri;
+
+    if (uri == NULL)
+        return NULL;
+    at += sprintf(at, "file:");
+    for (; *location; location++)
+        at += sprintf(at, strchr("%?#", *location) ? "%%%02X" : "%c", (unsigned char)*location);
+    sprintf(at, "?%s", options);
+    return uri;
+}
+
+/* Opens with the options and looks at the schema: 1, 0 it is empty, -1. */
+static int try_open(struct store_reader *reader, const char *location, const char *options)
+{
+    char *uri = uri_of(location, options);
+    int version, result;
+
+    if (uri == NULL)
+        return database_fail(&reader->database, "not enough memory to open %s", location);
+    result =
+        database_open(&reader->database, location, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
+    free(uri);
+    if (result == 0) {
+        sqlite3_busy_timeout(reader->database.handle, 5000);
+        result = schema_check(&reader->database, &version);
+    }
+    if (result == 1 && version < schema_version())
+        result = database_fail(&reader->database,
+            "%s was written by an older Kieker (schema %d): start kieker-collector on it once, "
+            "that brings it up to date",
+            location, version);
+    return result;
+}
+
+/*
+ * A log that is not empty must be read too. Without one the file alone is the whole database, and
+ * where SQLite may not make the files that it shares with a writer (a read-only disk) it can be
+ * told that there is none.
+ */
+static int has_log(const char *location)
+{
+    char path[4096];
+    struct stat status;
+
+    snprintf(path, sizeof(path), "%s-wal", location);
+    return stat(path, &status) == 0 && status.st_size > 0;
+}
+
+static int open_any(struct store_reader *reader, const char *location)
+{
+    int result = try_open(reader, location, "mode=ro"), code;
+
+    if (result >= 0)
+        return result;
+    code = sqlite3_errcode(reader->database.handle) & 0xFF;
+    if ((code == SQLITE_CANTOPEN || code == SQLITE_READONLY) && !has_log(location)) {
+        database_close(&reader->database);
+        result = try_open(reader, location, "mode=ro&immutable=1");
+    }
+    return result;
+}
+
+static int set_up(struct store_reader *reader)
+{
+    sqlite3 *handle = reader->database.handle;
+
+    if (database_execute(&reader->database,
+            "PRAGMA query_only = ON; PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY") < 0)
+        return -1;
+    sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, 64 << 20);
+    sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, 0);
+    sqlite3_progress_handler(handle, STEPS_BETWEEN_LOOKS, on_progress, reader);
+    return functions_register(handle) == SQLITE_OK && vtab_register(reader) == SQLITE_OK
+               ? 0
+               : database_failed(&reader->database);
+}
+
+struct store_reader *store_read(const char *location, char *error, size_t error_size, int *missing)
+{
+    struct store_reader *reader = calloc(1, sizeof(*reader));
+    struct stat status;
+    int got;
+
+    *missing = stat(location, &status) < 0;
+    if (*missing || reader == NULL) {
+        snprintf(error, error_size,
+            reader ? "there is no database %s yet: start kieker-collector, or choose another file "
+                     "with --database"
+                   : "not enough memory to open %s",
+            location);
+        free(reader);
+        return NULL;
+    }
+    got = open_any(reader, location);
+    if (got == 0) {
+        *missing = 1;
+        database_fail(
+            &reader->database, "the database %s is empty: start kieker-collector on it", location);
+    }
+    if (got <= 0 || set_up(reader) < 0) {
+        snprintf(error, error_size, "%s", reader->database.error);
+        store_reader_close(reader);
+        return NULL;
+    }
+    return reader;
+}
+
+static void free_memory(struct store_reader *reader)
+{
+    blocks_drop(reader);
+    dictionary_fini(&reader->dictionary);
+    packer_fini(&reader->packer);
+    for (int i = 0; i < CHUNK_PARTS; i++)
+        buffer_fini(&reader->parts.bytes[i]);
+    free(reader);
+}
+
+void store_reader_close(struct store_reader *reader)
+{
+    if (reader == NULL)
+        return;
+    database_close(&reader->database);
+    free_memory(reader);
+}
+
+struct store_reader *reader_attach(sqlite3 *handle)
+{
+    struct store_reader *reader = calloc(1, sizeof(*reader));
+    const char *file = sqlite3_db_filename(handle, "main");
+
+    if (reader == NULL)
+        return NULL;
+    reader->borrowed = 1;
+    reader->database.handle = handle;
+    reader->database.location = strdup(file && *file ? file : "the database");
+    if (reader->database.location)
+        return reader;
+    free(reader);
+    return NULL;
+}
+
+void reader_detach(struct store_reader *reader)
+{
+    for (unsigned i = 0; i < DATABASE_STATEMENTS; i++)
+        sqlite3_finalize(reader->database.statements[i]);
+    free(reader->database.location);
+    free_memory(reader);
+}
+
+const char *store_reader_error(const struct store_reader *reader)
+{
+    return reader->database.error;
+}
+
+void store_reader_limit(struct store_reader *reader, unsigned milliseconds)
+{
+    reader->limit = milliseconds;
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "storage/sqlite/scan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/*
+ * A trace that is waiting: its key and id so turned (by ~, for a descending order) that the least
+ * comes first.
+ */
+struct waiting {
+    int64_t key, id;
+    int64_t block; /* 0: running, `row` is a place in scan.running */
+    uint32_t row;
+};
+
+struct scan {
+    struct store_reader *reader;
+    const struct trace_query *query;
+    int64_t turn; /* 0 or ~0: what keys and ids are combined with */
+    int has_behind;
+    struct waiting behind;
+    LIST(struct waiting) heap; /* the least on top */
+    LIST(struct located) running;
+    sqlite3_stmt *blocks; /* in order of the best that they promise; NULL: there is none left */
+    struct zone_row next; /* the next one of them */
+    int64_t next_key, next_id;
+    uint16_t rows[BLOCK_TRACES_MAX];
+};
+
+static int is_before(const struct waiting *a, const struct waiting *b)
+{
+    return a->key < b->key || (a->key == b->key && a->id < b->id);
+}
+
+static int no_memory(struct scan *scan)
+{
+    return database_fail(&scan->reader->database, "not enough memory for the query");
+}
+
+static int heap_add(struct scan *scan, struct waiting new)
+{
+    struct waiting *heap;
+    size_t i;
+
+    if (scan->has_behind && !is_before(&scan->behind, &new))
+        return 0;
+    if (list_add(&scan->heap) == NULL)
+        return no_memory(scan);
+    heap = scan->heap.items;
+    for (i = scan->heap.count - 1; i > 0 && is_before(&new, &heap[(i - 1) / 2]); i = (i - 1) / 2)
+        heap[i] = heap[(i - 1) / 2];
+    heap[i] = new;
+    return 0;
+}
+
+static struct waiting heap_take(struct scan *scan)
+{
+    struct waiting *heap = scan->heap.items, top = heap[0], last = heap[--scan->heap.count];
+    size_t i = 0, child, count = scan->heap.count;
+
+    while ((child = 2 * i + 1) < count) {
+        if (child + 1 < count && is_before(&heap[child + 1], &heap[child]))
+            child++;
+        if (!is_before(&heap[child], &last))
+            break;
+        heap[i] = heap[child];
+        i = child;
+    }
+    heap[i] = last;
+    return top;
+}
+
+static int add_running(void *context, const struct located *located)
+{
+    struct scan *scan = context;
+    struct located *place = list_add(&scan->running);
+
+    if (place == NULL)
+        return no_memory(scan);
+    *place = *located;
+    return heap_add(
+        scan, (struct waiting){sort_key_of(&located->trace, scan->query->sort) ^ scan->turn,
+                  (int64_t)located->trace.id ^ scan->turn, 0, (uint32_t)scan->running.count - 1});
+}
+
+/* To the next block that may have a match. 0 or -1. */
+static int step_blocks(struct scan *scan)
+{
+    const struct sort_key *key = &sort_keys[scan->query->sort];
+    int got;
+
+    while ((got = database_step(&scan->reader->database, scan->blocks)) > 0) {
+        zone_row_read(scan->blocks, &scan->next);
+        if (query_try_zone(scan->query, &scan->next) < 0)
+            continue;
+        scan->next_key = scan->next.values[scan->turn ? key->maximum : key->minimum] ^ scan->turn;
+        scan->next_id = scan->next.values[scan->turn ? ZONE_LAST_ID : ZONE_FIRST_ID] ^ scan->turn;
+        return 0;
+    }
+    sqlite3_finalize(scan->blocks);
+    scan->blocks = NULL;
+    return got;
+}
+
+/* The blocks, the best first; those that lie altogether out of the sort key's range are passed over
+ * by the index. */
+static int open_blocks(struct scan *scan)
+{
+    static const struct {
+        const char *minimum, *maximum;
+    } names[TRACE_SORTS] = {[SORT_START] = {"min_start", "max_start"},
+        [SORT_DURATION] = {"min_duration", "max_duration"},
+        [SORT_CALLS] = {"min_calls", "max_calls"},
+        [SORT_DEPTH] = {"min_depth", "max_depth"},
+        [SORT_FAILED] = {"min_failed", "max_failed"},
+        [SORT_ID] = {"first_id", "last_id"}};
+    const enum trace_sort sort = scan->query->sort;
+    int64_t low = scan->query->low[sort], high = scan->query->high[sort];
+    char sql[1024];
+
+    if (scan->has_behind && scan->turn && (scan->behind.key ^ scan->turn) < high)
+        high = scan->behind.key ^ scan->turn;
+    if (scan->has_behind && !scan->turn && scan->behind.key > low)
+        low = scan->behind.key;
+    snprintf(sql, sizeof(sql), "SELECT id%s FROM block WHERE %s >= ?1 AND %s <= ?2 ORDER BY %s%s",
+        zone_columns, names[sort].maximum, names[sort].minimum,
+        scan->turn ? names[sort].maximum : names[sort].minimum,
+        scan->turn ? " DESC, last_id DESC" : ", first_id");
+    scan->blocks = database_prepare(&scan->reader->database, sql);
+    if (scan->blocks == NULL)
+        return -1;
+    sqlite3_bind_int64(scan->blocks, 1, low);
+    sqlite3_bind_int64(scan->blocks, 2, high);
+    return step_blocks(scan);
+}
+
+struct scan *scan_open(
+    struct store_reader *reader, const struct trace_query *query, const struct scan_place *behind)
+{
+    struct scan *scan = calloc(1, sizeof(*scan));
+
+    if (scan == NULL) {
+        database_fail(&reader->database, "not enough memory for the query");
+        return NULL;
+    }
+    scan->reader = reader;
+    scan->query = query;
+    scan->turn = query->ascending ? 0 : ~(int64_t)0;
+    scan->has_behind = behind != NULL;
+    if (behind)
+        scan->behind = (struct waiting){
+            .key = behind->key ^ scan->turn, .id = (int64_t)behind->id ^ scan->turn};
+    if (query->nothing)
+        return scan;
+    if (rows_running(reader, query, add_running, scan) == 0 &&
+        ((query->states & ~(1u << TRACE_RUNNING)) == 0 || open_blocks(scan) == 0))
+        return scan;
+    scan_close(scan);
+    return NULL;
+}
+
+void scan_close(struct scan *scan)
+{
+    if (scan == NULL)
+        return;
+    sqlite3_finalize(scan->blocks);
+    list_fini(&scan->heap);
+    list_fini(&scan->running);
+    free(scan);
+}
+
+/* All that matches in the next block joins those that wait. */
+static int load_block(struct scan *scan)
+{
+    struct store_reader *reader = scan->reader;
+    int64_t id = scan->next.id;
+    enum block_column column = sort_keys[scan->query->sort].column;
+    int tests = query_try_zone(scan->query, &scan->next), count;
+    struct block *block = blocks_get(reader, id);
+
+    if (block == NULL || blocks_decode(reader, id, block, column) < 0 ||
+        blocks_decode(reader, id, block, COLUMN_ID) < 0 || read_is_late(reader))
+        return -1;
+    count = rows_select(reader, scan->query, id, block, (unsigned)tests, scan->rows);
+    for (int i = 0; i < count; i++)
+        if (heap_add(scan, (struct waiting){block_value(block, column, scan->rows[i]) ^ scan->turn,
+                               block_value(block, COLUMN_ID, scan->rows[i]) ^ scan->turn, id,
+                               scan->rows[i]}) < 0)
+            return -1;
+    return count < 0 ? -1 : step_blocks(scan);
+}
+
+/* 1 and what comes next, 0, -1. */
+static int take(struct scan *scan, struct waiting *taken)
+{
+    while (scan->blocks) {
+        const struct waiting promise = {.key = scan->next_key, .id = scan->next_id};
+
+        if (scan->heap.count > 0 && is_before(&scan->heap.items[0], &promise))
+            break;
+        if (load_block(scan) < 0)
+            return -1;
+    }
+    if (scan->heap.count == 0)
+        return 0;
+    *taken = heap_take(scan);
+    return 1;
+}
+
+int scan_skip(struct scan *scan, uint64_t count)
+{
+    struct waiting taken;
+    int got = 1;
+
+    while (count-- > 0 && got > 0)
+        got = take(scan, &taken);
+    return got < 0 ? -1 : 0;
+}
+
+int scan_next(struct scan *scan, struct located *located, struct scan_place *place)
+{
+    struct waiting taken;
+    struct block_row row;
+    struct block *block;
+    int got = take(scan, &taken);
+
+    if (got <= 0)
+        return got;
+    *place = (struct scan_place){taken.key ^ scan->turn, (uint64_t)(taken.id ^ scan->turn)};
+    if (taken.block == 0) {
+        *located = scan->running.items[taken.row];
+        return 1;
+    }
+    block = blocks_get(scan->reader, taken.block);
+    if (block == NULL || blocks_decode_all(scan->reader, taken.block, block) < 0)
+        return -1;
+    block_get(block, taken.row, &row);
+    *located = (struct located){row.trace.trace, taken.block, taken.row};
+    return 1;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "storage/sqlite/writer.h"
+
+#define ADD_STATISTICS                                                                             \
+    " calls = calls + excluded.calls, failed = failed + excluded.failed,"                          \
+    " total_ns = total_ns + excluded.total_ns, self_ns = self_ns + excluded.self_ns,"              \
+    " min_ns = min(min_ns, excluded.min_ns), max_ns = max(max_ns, excluded.max_ns),"               \
+    " histogram = histogram_add(histogram, excluded.histogram)"
+
+#define ZONE_NAMES                                                                                 \
+    ZONE_COLUMNS(ZONE_NAME)                                                                        \
+    " classes, roots"
+#define ZONE_NAME(name, column) " " #column ","
+#define ZONE_MARKS ZONE_COLUMNS(ZONE_MARK) " ?, ?"
+#define ZONE_MARK(name, column) " ?,"
+
+static const char *const texts[WRITE_STATEMENTS] = {
+    [WRITE_NAME] = "INSERT INTO name (id, text) VALUES (?, ?)",
+    [WRITE_OPERATION] = "INSERT INTO operation (id, name, component, signature, class_signature) "
+                        "VALUES (?, ?, ?, ?, ?)",
+    [WRITE_PATH] = "INSERT INTO path (id, parent, operation, host, run, kind, depth) VALUES (?, ?, "
+                   "?, ?, ?, ?, ?)",
+    [WRITE_RUN] = "INSERT INTO run (id, name) VALUES (?, ?)",
+    [WRITE_RUN_SUM] =
+        "UPDATE run SET traces = traces + ?2, calls = calls + ?3, failed = failed + ?4,"
+        " incomplete = incomplete + ?5, first_at = min(coalesce(first_at, ?6), ?6),"
+        " last_at = max(coalesce(last_at, ?7), ?7) WHERE id = ?1",
+    [WRITE_CLASS] =
+        "INSERT INTO class (id, hash, root, calls, depth, paths) VALUES (?, ?, ?, ?, ?, ?)",
+    [WRITE_CLASS_SUM] =
+        "UPDATE class SET traces = traces + ?2, failed = failed + ?3, total_ns = total_ns + ?4,"
+        " min_ns = min(coalesce(min_ns, ?5), ?5), max_ns = max(coalesce(max_ns, ?6), ?6),"
+        " histogram = histogram_add(histogram, ?7),"
+        " slowest = CASE WHEN max_ns >= ?6 THEN slowest ELSE ?8 END,"
+        " first = CASE WHEN first_at <= ?10 THEN first ELSE ?9 END, first_at = "
+        "min(coalesce(first_at, ?10), ?10),"
+        " latest = CASE WHEN latest_at > ?12 THEN latest ELSE ?11 END, latest_at = "
+        "max(coalesce(latest_at, ?12), ?12)"
+        " WHERE id = ?1",
+    [WRITE_STREAM] = "INSERT OR REPLACE INTO stream (id, run, peer, agent, opened_at, closed_at, "
+                     "position, records, unit_ns, fault)"
+                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [WRITE_RECORD] =
+        "INSERT INTO record (stream, type, time_at, logged_at, fields) VALUES (?, ?, ?, ?, ?)",
+    [WRITE_COUNTER] = "INSERT INTO counter (stream, name, value) VALUES (?, ?, ?)"
+                      " ON CONFLICT (stream, name) DO UPDATE SET value = value + excluded.value",
+    [WRITE_CHUNK] = "INSERT INTO chunk (trace, number, events, base, data) VALUES (?, ?, ?, ?, ?)",
+    [WRITE_OPEN_TRACE] = "INSERT OR REPLACE INTO open_trace (id, data) VALUES (?, ?)",
+    [WRITE_END_TRACE] = "DELETE FROM open_trace WHERE id = ?",
+    [WRITE_BLOCK] = "INSERT INTO block (level," ZONE_NAMES ") VALUES (?," ZONE_MARKS ")",
+    [WRITE_BLOCK_DATA] = "INSERT INTO block_data (block, columns, structure, times, logged, "
+                         "extras) VALUES (?, ?, ?, ?, ?, ?)",
+    [WRITE_MINUTE] = "INSERT INTO path_minute (minute, path, calls, failed, total_ns, self_ns, "
+                     "min_ns, max_ns, histogram)"
+                     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (minute, path) DO "
+                     "UPDATE SET" ADD_STATISTICS,
+    [WRITE_TOTAL] =
+        "INSERT INTO path_total (path, calls, failed, total_ns, self_ns, min_ns, max_ns, histogram)"
+        " VALUES (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (path) DO UPDATE SET" ADD_STATISTICS,
+    [WRITE_PROPERTY] = "INSERT OR REPLACE INTO property (name, value) VALUES (?, ?)",
+    [WRITE_MERGE_LIST] = "SELECT id, traces, bytes FROM block WHERE level = ? ORDER BY id LIMIT ?",
+    [WRITE_READ_DATA] =
+        "SELECT columns, structure, times, logged, extras FROM block_data WHERE block = ?",
+    [WRITE_SETTLE] = "UPDATE block SET level = ? WHERE id = ?",
+    [WRITE_DELETE_BLOCK] = "DELETE FROM block WHERE id = ?",
+    [WRITE_DELETE_DATA] = "DELETE FROM block_data WHERE block = ?",
+    [WRITE_DUE_MINUTES] =
+        "SELECT minute, path, calls, failed, total_ns, self_ns, min_ns, max_ns, histogram FROM "
+        "path_minute"
+        " WHERE (minute, path) > (?1, ?2) AND minute < ?3 ORDER BY minute, path LIMIT ?4",
+};
+
+sqlite3_stmt *write_statement(struct store *store, enum write_statement number)
+{
+    _Static_assert(WRITE_STATEMENTS <= DATABASE_STATEMENTS, "every statement has its place");
+    return database_statement(&store->database, number, texts[number]);
+}
+
+int write_done(struct store *store, sqlite3_stmt *statement)
+{
+    return database_step(&store->database, statement) < 0 ? -1 : 0;
+}
+
+int write_property(struct store *store, const char *name, int64_t value)
+{
+    sqlite3_stmt *statement = write_statement(store, WRITE_PROPERTY);
+
+    if (statement == NULL)
+        return -1;
+    sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 2, value);
+    return write_done(store, statement);
+}
+
+int write_all(struct store *store, int (*work)(struct store *store, void *context), void *context)
+{
+    store->database.full = 0;
+    if (database_execute(&store->database, "BEGIN IMMEDIATE") < 0)
+        return -1;
+    if (work(store, context) == 0 && database_execute(&store->database, "COMMIT") == 0)
+        return 0;
+    for (int i = 0; i < WRITE_STATEMENTS; i++)
+        sqlite3_reset(store->database.statements[i]);
+    sqlite3_exec(store->database.handle, "ROLLBACK", NULL, NULL, NULL);
+    return -1;
+}

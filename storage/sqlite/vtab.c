@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "storage/sqlite/vtab.h"
+
+#include <stdlib.h>
+
+int vtab_connect(
+    sqlite3 *handle, struct store_reader *reader, const char *columns, sqlite3_vtab **vtab)
+{
+    int code = sqlite3_declare_vtab(handle, columns);
+    struct vtab *new = code == SQLITE_OK ? sqlite3_malloc64(sizeof(*new)) : NULL;
+
+    if (new == NULL)
+        return code == SQLITE_OK ? SQLITE_NOMEM : code;
+    sqlite3_vtab_config(handle, SQLITE_VTAB_INNOCUOUS);
+    *new = (struct vtab){.reader = reader};
+    *vtab = &new->base;
+    return SQLITE_OK;
+}
+
+int vtab_disconnect(sqlite3_vtab *vtab)
+{
+    sqlite3_free(vtab);
+    return SQLITE_OK;
+}
+
+int vtab_failed(sqlite3_vtab *vtab)
+{
+    struct store_reader *reader = ((struct vtab *)vtab)->reader;
+
+    sqlite3_free(vtab->zErrMsg);
+    vtab->zErrMsg = sqlite3_mprintf("%s", store_reader_error(reader));
+    return SQLITE_ERROR;
+}
+
+void vtab_text(sqlite3_context *context, const char *text)
+{
+    sqlite3_result_text(context, text, -1, SQLITE_STATIC);
+}
+
+int vtab_register(struct store_reader *reader)
+{
+    int code =
+        sqlite3_create_module_v2(reader->database.handle, "trace", &vtab_trace, reader, NULL);
+
+    return code == SQLITE_OK
+               ? sqlite3_create_module_v2(reader->database.handle, "call", &vtab_call, reader, NULL)
+               : code;
+}
