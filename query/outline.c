@@ -15,6 +15,7 @@
     40 /* shown by indentation on a page without width; deeper ones have their number written */
 #define NAME_LEAST 16
 #define CAUSE_MOST 60
+#define DURATION_WIDTH 7
 
 struct outline {
     struct page *page;
@@ -64,7 +65,9 @@ static unsigned measure(struct outline *outline, const json_t *rows, unsigned le
 
 static void put_padded(FILE *out, const char *text, unsigned width)
 {
-    fprintf(out, "%*s%s", (int)(width - text_width(text)), "", text);
+    for (unsigned own = text_width(text); own < width; own++)
+        putc(' ', out);
+    fputs(text, out);
 }
 
 /* The lines of the tree before a name; returns their width. */
@@ -140,22 +143,54 @@ static void put_line(struct outline *outline, const struct line *line)
     putc('\n', out);
 }
 
-/* What is said behind a call's name: that it goes on, why it failed. malloc'ed or NULL. */
-static char *remark_of(const struct outline *outline, const json_t *row)
+/* Whether it has no callees that are shown. */
+static int is_bare(const json_t *row)
 {
-    const char *cause = json_string_value(json_object_get(row, "cause"));
-    int open = json_is_true(json_object_get(row, "open"));
-    char *text = NULL, *clean = cause == NULL ? NULL : text_clean(cause, outline->page->utf8);
-
-    if (clean != NULL)
-        text_shorten(clean, CAUSE_MOST, outline->page->utf8);
-    if ((clean != NULL || open) && asprintf(&text, "%s%s%s", clean == NULL ? "" : "  failed: ",
-                                       clean == NULL ? "" : clean, open ? "  (not ended)" : "") < 0)
-        text = NULL;
-    free(clean);
-    return text;
+    return json_array_size(json_object_get(row, "children")) == 0;
 }
 
+/*
+ * What is said behind a call's name: how many equal ones it stands for, why it failed, that it has
+ * not ended, what lies below it unseen. malloc'ed or NULL.
+ */
+static char *remark_of(const struct outline *outline, const json_t *row, size_t count)
+{
+    const char *cause = json_string_value(json_object_get(row, "cause"));
+    const char *position = json_string_value(json_object_get(row, "call"));
+    json_int_t hidden = json_integer_value(json_object_get(row, "hidden_calls"));
+    char *remark = NULL, *clean, figure[UNITS_SIZE];
+    size_t size;
+    FILE *out = open_memstream(&remark, &size);
+
+    if (out == NULL)
+        return NULL;
+    if (count > 1) {
+        units_count((int64_t)count, figure);
+        fprintf(out, "  %s %s", outline->page->utf8 ? "\u00d7" : "x", figure);
+        units_duration(json_integer_value(json_object_get(row, "duration_ns")) / (json_int_t)count,
+            outline->page->utf8, figure);
+        fprintf(out, ", mean %s", figure);
+    }
+    clean = cause == NULL ? NULL : text_clean(cause, outline->page->utf8);
+    if (clean != NULL) {
+        text_shorten(clean, CAUSE_MOST, outline->page->utf8);
+        fprintf(out, "  failed: %s", clean);
+    }
+    free(clean);
+    if (json_is_true(json_object_get(row, "open")))
+        fputs("  (not ended)", out);
+    if (hidden > 0 && is_bare(row)) {
+        units_count(hidden, figure);
+        fprintf(out, "  (%s call%s below", figure, hidden == 1 ? "" : "s");
+        fprintf(out, count == 1 && position != NULL ? ": --call %s)" : ")%s",
+            count == 1 && position != NULL ? position : "");
+    }
+    fclose(out);
+    return remark;
+}
+
+/* Below the children that are shown, those that are not; a node without any has them on its own
+ * line. */
 static void put_hidden(struct outline *outline, const json_t *of, unsigned level)
 {
     json_int_t calls = json_integer_value(json_object_get(of, "hidden_calls"));
@@ -163,21 +198,14 @@ static void put_hidden(struct outline *outline, const json_t *of, unsigned level
     char count[UNITS_SIZE], time[UNITS_SIZE], remark[256];
     struct line line = {.remark = remark, .level = level, .last = 1};
 
-    if (calls == 0)
+    if (calls == 0 || (level > 0 && is_bare(of)))
         return;
     units_count(calls, count);
     units_duration(json_integer_value(json_object_get(of, "hidden_ns")), outline->page->utf8, time);
     snprintf(remark, sizeof(remark), "%s %s more call%s, %s%s%s",
         outline->page->utf8 ? "\u2026" : "...", count, calls == 1 ? "" : "s", time,
-        position != NULL ? "; see --call " : "", position != NULL ? position : "");
+        position != NULL ? ": --call " : "", position != NULL ? position : "");
     put_line(outline, &line);
-}
-
-static int is_leaf(const json_t *row)
-{
-    return json_array_size(json_object_get(row, "children")) == 0 &&
-           json_integer_value(json_object_get(row, "hidden_calls")) == 0 &&
-           !json_is_true(json_object_get(row, "open"));
 }
 
 static int is_alike(const json_t *a, const json_t *b)
@@ -190,46 +218,31 @@ static int is_alike(const json_t *a, const json_t *b)
     return 1;
 }
 
-/* How many calls from `at` on are equal and without callees; their sum as one row into *sum (a new
- * reference). */
+/*
+ * How many calls from `at` on are alike and show no callees; what they are together as one row into
+ * *sum (a new reference).
+ */
 static size_t fold(const json_t *rows, size_t at, json_t **sum)
 {
-    static const char *const figures[] = {"duration_ns", "self_ns", "calls"};
+    static const char *const figures[] = {"duration_ns", "self_ns", "calls", "hidden_calls"};
     const json_t *first = json_array_get(rows, at), *next;
-    json_int_t sums[3] = {0};
+    json_int_t sums[4] = {0};
     size_t count = 0;
 
-    if (json_object_get(first, "duration_ns") == NULL || !is_leaf(first))
-        return 1;
-    while ((next = json_array_get(rows, at + count)) != NULL && is_leaf(next) &&
-           is_alike(first, next)) {
-        for (int i = 0; i < 3; i++)
+    if (json_object_get(first, "duration_ns") == NULL)
+        return 1; /* paths: there are no two alike */
+    while ((next = json_array_get(rows, at + count)) != NULL && is_bare(next) &&
+           !json_is_true(json_object_get(next, "open")) && is_alike(first, next)) {
+        for (int i = 0; i < 4; i++)
             sums[i] += json_integer_value(json_object_get(next, figures[i]));
         count++;
     }
-    if (count > 1) {
-        *sum = json_copy((json_t *)(uintptr_t)first);
-        for (int i = 0; i < 3; i++)
-            json_object_set_new(*sum, figures[i], json_integer(sums[i]));
-    }
+    if (count < 2)
+        return 1;
+    *sum = json_copy((json_t *)(uintptr_t)first);
+    for (int i = 0; i < 4; i++)
+        json_object_set_new(*sum, figures[i], json_integer(sums[i]));
     return count;
-}
-
-static void put_folded(struct outline *outline, struct line *line, size_t count)
-{
-    char number[UNITS_SIZE], mean[UNITS_SIZE], *cause = remark_of(outline, line->row), *remark;
-
-    units_count((int64_t)count, number);
-    units_duration(
-        json_integer_value(json_object_get(line->row, "duration_ns")) / (json_int_t)count,
-        outline->page->utf8, mean);
-    if (asprintf(&remark, "  %s %s, mean %s%s", outline->page->utf8 ? "\u00d7" : "x", number, mean,
-            cause == NULL ? "" : cause) >= 0) {
-        line->remark = remark;
-        put_line(outline, line);
-        free(remark);
-    }
-    free(cause);
 }
 
 static void put_rows(struct outline *outline, const json_t *of, const json_t *rows, unsigned level)
@@ -239,24 +252,20 @@ static void put_rows(struct outline *outline, const json_t *of, const json_t *ro
 
     for (size_t i = 0; i < size; i += count) {
         json_t *sum = NULL;
-        const json_t *row = json_array_get(rows, i);
-        struct line line = {.row = row, .level = level, .failed = table_has_failed(row)};
+        struct line line = {.row = json_array_get(rows, i), .level = level};
         char *remark;
 
         count = outline->page->fold ? fold(rows, i, &sum) : 1;
-        line.last = i + count == size && !hides;
-        if (sum != NULL) {
+        if (sum != NULL)
             line.row = sum;
-            put_folded(outline, &line, count);
-            json_decref(sum);
-            continue;
-        }
-        count = 1;
-        remark = remark_of(outline, row);
+        line.failed = table_has_failed(line.row);
+        line.last = i + count == size && !hides;
+        remark = remark_of(outline, line.row, count);
         line.remark = remark;
         put_line(outline, &line);
         free(remark);
-        put_rows(outline, row, json_object_get(row, "children"), level + 1);
+        put_rows(outline, line.row, json_object_get(line.row, "children"), level + 1);
+        json_decref(sum);
     }
     put_hidden(outline, of, level);
 }
@@ -287,8 +296,11 @@ void table_print_tree(struct page *page, const struct column *columns, const jso
     outline.count = table_choose(columns, page->fields, outline.columns, error, sizeof(error));
     if (outline.count < 0 || json_array_size(rows) == 0)
         return;
-    for (int c = 0; page->header && c < outline.count; c++)
-        outline.widths[c] = text_width(outline.columns[c]->title);
+    for (int c = 0; c < outline.count; c++) {
+        outline.widths[c] = page->header ? text_width(outline.columns[c]->title) : 0;
+        if (outline.columns[c]->cell == CELL_DURATION && outline.widths[c] < DURATION_WIDTH)
+            outline.widths[c] = DURATION_WIDTH; /* the sums of what is folded are no row's own */
+    }
     deepest = measure(&outline, rows, 0);
     outline.left = outline.marked ? 2 : 0;
     for (int c = 0; c < outline.count; c++)
