@@ -7,7 +7,6 @@ operations are printed. On a terminal the dashboard stays up until Ctrl-C; else 
 database of its own, which goes when the demo ends.
 """
 import glob
-import gzip
 import json
 import os
 import shlex
@@ -20,8 +19,7 @@ import time
 
 RUNS = 5
 PROGRAM = "/usr/bin/rst2html"
-DOCUMENTS = ["/usr/share/doc/docutils-doc/docs/ref/rst/restructuredtext.txt",
-             "/usr/share/doc/docutils-doc/docs/ref/rst/restructuredtext.txt.gz"]
+DOCUMENT = "/usr/share/doc/docutils-doc/docs/ref/rst/restructuredtext.txt"
 DEBIAN_PACKAGES = "/usr/lib/python3/dist-packages"
 PATIENCE = 60  # seconds that the collector may take to start, and to have taken in everything
 
@@ -49,23 +47,18 @@ def run(arguments, build, environment, quiet=False):
 
 
 def document_in(work):
-    """The path of the document, unpacked. Some images of Debian leave /usr/share/doc out: then it comes from the package itself."""
-    found = [path for path in DOCUMENTS if os.path.exists(path)]
-    if not found:
-        environment = dict(os.environ, LC_ALL="C")
-        got = subprocess.run(["apt-get", "-q", "download", "docutils-doc"], cwd=work, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        archives = glob.glob(os.path.join(work, "docutils-doc_*.deb"))
-        if not archives:
-            sys.stderr.write(got.stdout.decode(errors="replace"))
-            raise Failure("the document is missing, and its package could not be fetched: apt-get install docutils-doc")
-        subprocess.run(["dpkg-deb", "-x", archives[0], os.path.join(work, "package")], check=True)
-        found = [work + "/package" + path for path in DOCUMENTS if os.path.exists(work + "/package" + path)]
-    if not found:
-        raise Failure("the package docutils-doc has no restructuredtext.txt: is it another version than Debian 12's?")
-    path = os.path.join(work, "restructuredtext.txt")
-    with (gzip.open if found[0].endswith(".gz") else open)(found[0], "rb") as packed, open(path, "wb") as plain:
-        shutil.copyfileobj(packed, plain)
-    return path
+    """The path of the document, among those that it includes. Some images of Debian leave /usr/share/doc out: then it comes from the package."""
+    if os.path.exists(DOCUMENT):
+        return DOCUMENT
+    got = subprocess.run(["apt-get", "-q", "download", "docutils-doc"], cwd=work, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    archives = glob.glob(os.path.join(work, "docutils-doc_*.deb"))
+    if not archives:
+        sys.stderr.write(got.stdout.decode(errors="replace"))
+        raise Failure("the document is missing, and its package could not be fetched: apt-get install docutils-doc")
+    subprocess.run(["dpkg-deb", "-x", archives[0], work + "/package"], check=True)
+    if not os.path.exists(work + "/package" + DOCUMENT):
+        raise Failure("the package docutils-doc has no %s: is it another version than Debian 12's?" % DOCUMENT)
+    return work + "/package" + DOCUMENT
 
 
 def reach_docutils(python, work, environment):
@@ -175,7 +168,7 @@ def demo(build, work):
         if not slowest:
             raise Failure("no trace was stored")
         heading("the call tree of the slowest: its longest calls")
-        run(query + ["trace", slowest[0]["id"], "--limit", "40"], build, environment)
+        run(query + ["trace", slowest[0]["id"], "--depth", "10", "--limit", "30"], build, environment)
         heading("the hottest operations, by their own time")
         run(query + ["operations", "--limit", "15"], build, environment)
 
