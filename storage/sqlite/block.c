@@ -73,7 +73,7 @@ static int put_column(struct block_scratch *scratch, struct packer *packer, cons
         buffer_put(varints, zigzag(by_distance ? less(values[i], before) : values[i]));
         before = values[i];
     }
-    return pack(packer, varints->bytes, varints->size, out);
+    return pack_put(packer, varints->bytes, varints->size, out);
 }
 
 int block_encode(struct block_scratch *scratch, struct packer *packer, const struct block_row *rows,
@@ -160,7 +160,7 @@ int block_decode(struct block *block, struct packer *packer, enum block_column n
     if (column->values || column->piece.size == 0)
         return 0;
     values = malloc(block->count * sizeof(*values));
-    if (values == NULL || unpack(packer, &column->piece, &varints) < 0 ||
+    if (values == NULL || pack_get(packer, &column->piece, &varints) < 0 ||
         decode(&varints, values, block->count, distances[number]) < 0) {
         free(values);
         buffer_fini(&varints);

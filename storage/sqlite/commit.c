@@ -230,7 +230,7 @@ static int write_chunks(struct store *store, const struct batch *batch)
             return -1;
         store->packed.size = 0;
         for (int part = 0; part < CHUNK_PARTS; part++)
-            if (pack(&store->packer,
+            if (pack_put(&store->packer,
                     chunk->size[part]
                         ? (const void *)(batch->parts[part].bytes + chunk->offset[part])
                         : "",

@@ -114,7 +114,7 @@ static int write_data(struct store *store, sqlite3_int64 id, const struct block_
         sqlite3_bind_null(statement, 3 + i);
         if (room->size == 0)
             continue;
-        if (pack(&store->packer, room->bytes, room->size, &store->packed) < 0)
+        if (pack_put(&store->packer, room->bytes, room->size, &store->packed) < 0)
             return -1;
         sqlite3_bind_blob64(
             statement, 3 + i, store->packed.bytes, store->packed.size, SQLITE_TRANSIENT);

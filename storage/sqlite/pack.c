@@ -39,7 +39,7 @@ static size_t compress(struct packer *packer, const void *bytes, size_t size, st
     return ZSTD_isError(stored) || stored >= size ? 0 : stored;
 }
 
-int pack(struct packer *packer, const void *bytes, size_t size, struct buffer *out)
+int pack_put(struct packer *packer, const void *bytes, size_t size, struct buffer *out)
 {
     size_t stored = compress(packer, bytes, size, out);
 
@@ -72,7 +72,7 @@ int pack_next(struct reader *in, struct piece *piece)
     return 0;
 }
 
-int unpack(struct packer *packer, const struct piece *piece, struct buffer *out)
+int pack_get(struct packer *packer, const struct piece *piece, struct buffer *out)
 {
     size_t size;
 

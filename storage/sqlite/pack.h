@@ -18,7 +18,7 @@ struct packer {
 void packer_fini(struct packer *packer);
 
 /* Appends the packed piece. 0, or -1 when memory is short. */
-int pack(struct packer *packer, const void *bytes, size_t size, struct buffer *out);
+int pack_put(struct packer *packer, const void *bytes, size_t size, struct buffer *out);
 
 struct piece {
     const unsigned char *stored;
@@ -29,6 +29,6 @@ struct piece {
 int pack_next(struct reader *in, struct piece *piece);
 
 /* Appends the piece's bytes. 0, or -1: damaged, or memory is short. */
-int unpack(struct packer *packer, const struct piece *piece, struct buffer *out);
+int pack_get(struct packer *packer, const struct piece *piece, struct buffer *out);
 
 #endif
