@@ -10,6 +10,9 @@ import { fileURLToPath } from "node:url";
 const here = dirname(fileURLToPath(import.meta.url));
 const READY_MS = 15_000;
 
+/** The programs read options from KIEKER_*: what is meant for this test, or for the user's own collector, is not for them. */
+const ENV = Object.fromEntries(Object.entries(process.env).filter(([key]) => !key.startsWith("KIEKER_")));
+
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 export async function until(what, ms, look) {
@@ -47,7 +50,7 @@ export class Real {
     rmSync(ready, { force: true });
     const args = ["--port", this.ports.port ?? "0", "--http-port", this.ports.http_port ?? "0"];
     args.push("--database", join(this.folder, "kieker.db"), "--ready-file", ready);
-    this.collector = spawn(process.env.KIEKER_COLLECTOR, args, { stdio: ["ignore", "inherit", "inherit"] });
+    this.collector = spawn(process.env.KIEKER_COLLECTOR, args, { env: ENV, stdio: ["ignore", "inherit", "inherit"] });
     this.children.push(this.collector);
     await until("the collector's ready file", READY_MS, () => {
       if (ended(this.collector)) throw new Error(`the collector ended with ${this.collector.exitCode}`);
@@ -63,7 +66,7 @@ export class Real {
   program() {
     const stopFile = join(this.folder, `stop-${this.children.length}`);
     const args = ["-m", "kieker", "--writer", `tcp://127.0.0.1:${this.ports.port}`, join(here, "program.py"), stopFile];
-    const child = spawn(process.env.PYTHON ?? "python3", args, { stdio: ["ignore", "inherit", "inherit"] });
+    const child = spawn(process.env.PYTHON ?? "python3", args, { env: ENV, stdio: ["ignore", "inherit", "inherit"] });
     this.children.push(child);
     return {
       end: async () => {
@@ -82,6 +85,7 @@ export class Real {
   async query(...args) {
     if (!process.env.KIEKER_QUERY) return null;
     const child = spawn(process.env.KIEKER_QUERY, ["--database", join(this.folder, "kieker.db"), ...args, "--json"], {
+      env: ENV,
       stdio: ["ignore", "pipe", "inherit"],
     });
     let text = "";
