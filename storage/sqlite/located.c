@@ -88,7 +88,7 @@ static int load_parts(struct store_reader *reader, int64_t block)
 
         reader->parts.bytes[i].size = 0;
         if (bytes && (pack_next(&in, &piece) < 0 ||
-                         unpack(&reader->packer, &piece, &reader->parts.bytes[i]) < 0)) {
+                         pack_get(&reader->packer, &piece, &reader->parts.bytes[i]) < 0)) {
             sqlite3_reset(statement);
             return blocks_damaged(reader, block);
         }
@@ -159,7 +159,7 @@ static int read_chunk(struct chunks *chunks, struct chunk_view *view)
         struct piece piece;
 
         part->size = 0;
-        if (pack_next(&in, &piece) < 0 || unpack(&chunks->reader->packer, &piece, part) < 0)
+        if (pack_next(&in, &piece) < 0 || pack_get(&chunks->reader->packer, &piece, part) < 0)
             return -1;
         view->parts[i].bytes = part->size ? part->bytes : (const unsigned char *)"";
         view->parts[i].size = part->size;

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the tests of the store share: a database in a directory of its own, an assembler that is fed
+ * with made-up streams, and everything that went into the store, kept aside to compare with.
+ */
+#ifndef KIEKER_TESTS_STORE_WORLD_H
+#define KIEKER_TESTS_STORE_WORLD_H
+
+#include "record/wire.h"
+#include "storage/store.h"
+
+#define WORLD_START INT64_C(1700000000000000000)
+#define WORLD_OPERATIONS 12
+#define WORLD_STREAMS 3
+
+struct known_call {
+    uint32_t operation, caller; /* caller 0: a root call */
+    int64_t end, duration, self;
+    int failed;
+};
+
+/* A trace as the batches had it last. */
+struct known {
+    struct trace trace;
+    int open;
+    LIST(struct known_call) calls;
+    struct buffer records; /* what its chunks hold, part by part, one chunk behind the other */
+};
+
+struct world {
+    char directory[64], path[128];
+    unsigned seed;
+    struct store *store;
+    struct assembler *assembler;
+    struct feed {
+        struct stream *stream;
+        struct wire wire;
+        struct buffer bytes;
+        int32_t next_id;
+        int64_t next_trace;
+    } feeds[WORLD_STREAMS];
+    int64_t now;
+    LIST(struct known) known;
+    LIST(struct model_operation) operations; /* by id */
+    LIST(char *) names;
+    uint64_t records, committed;
+};
+
+/* Opens a new database, with streams of the runs "run0", "run1" … on hosts "host0" … */
+void world_open(struct world *world, unsigned seed);
+
+/* Makes `traces` random traces of up to `calls` calls on random streams, committing now and then. */
+void world_make(struct world *world, unsigned traces, unsigned calls, unsigned commits);
+
+/* Begins a trace whose calls do not end. */
+void world_leave_open(struct world *world, unsigned calls);
+
+/* Cuts a batch, keeps it in mind and commits it. */
+void world_commit(struct world *world);
+
+/* Closes the streams, commits, closes the store. The files stay until world_remove. */
+void world_close(struct world *world);
+
+/* Forgets the store without closing anything, as a killed process would. Only in a child. */
+void world_remove(struct world *world);
+
+struct store_reader *world_read(struct world *world);
+
+/* The known trace with that id, or NULL. */
+struct known *world_find(struct world *world, uint64_t id);
+
+const char *world_operation(struct world *world, uint32_t operation);
+const char *world_component(struct world *world, uint32_t operation);
+
+#endif
