@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""demo.py BUILD: watches a real program at work, with what has been built in BUILD.
+"""demo.py [BUILD]: watches a real program at work, with what has been built in BUILD (by default $builddir, as a test).
 
 Debian's docutils turns its own reference, some thousand lines, into HTML: once by itself, then several times under the agent with
 docutils included. The HTML must be the same byte for byte. Then the slowest traces, the call tree of the slowest and the hottest
@@ -186,13 +186,14 @@ def demo(build, work):
 
 
 def main():
-    if len(sys.argv) != 2:
+    builds = sys.argv[1:] or [os.environ.get("builddir")]
+    if len(builds) != 1 or not builds[0]:
         sys.exit(__doc__)
     work = tempfile.mkdtemp(prefix="kieker-demo-")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     failed = False
     try:
-        demo(os.path.abspath(sys.argv[1]), work)
+        demo(os.path.abspath(builds[0]), work)
     except Failure as failure:
         failed = True
         sys.exit("demo: %s (what it made is in %s)" % (failure, work))

@@ -76,7 +76,8 @@ def judge(stem):
 def suites(build, target):
     listed = subprocess.run(["make", "-s", "--no-print-directory", "-C", build, target],
                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, universal_newlines=True)
-    names = listed.stdout.split()
+    # Whatever else make says, e.g. while it configures again, is not a suite.
+    names = [line.split()[1] for line in listed.stdout.splitlines() if line.startswith("suite ")]
     if listed.returncode or not names:
         return None
     return [re.sub(r"\.(sh|py|mjs)$", "", name) for name in names]
