@@ -19,8 +19,9 @@
 #define REST_SMALL                                                                                 \
     (64u << 10) /* an unfinished item up to here is put in front of the next read; a larger one    \
                    grows in place */
-#define REST_KEPT 4096u /* memory for unfinished items that a connection keeps while it has none   \
-                         */
+#define REST_KEPT                                                                                  \
+    4096u /* memory for unfinished items that a connection keeps while it has none                 \
+           */
 
 struct connection {
     struct connections *set;

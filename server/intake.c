@@ -206,8 +206,8 @@ void intake_fed(struct intake *i)
 {
     if (assembler_pending(i->assembler) >= (size_t)i->settings->batch_size)
         step(i);
-    else if (!evtimer_pending(i->timer, NULL) && assembler_pending(i->assembler) > 0)
-        arm(i);
+    else
+        arm(i); /* also where nothing is to be cut yet: what came is shown */
 }
 
 int intake_is_paused(const struct intake *i)
