@@ -168,8 +168,8 @@ static void dot_node(FILE *out, const struct drawing_node *node, int grouped)
     dot_text(out, node->name);
     fputs("\\n", out);
     put_count(out, node->calls);
-    fprintf(out, " calls, self %s\", shape=%s%s];\n", node->self, grouped ? "oval" : "box",
-        node->failed > 0 ? ", color=red" : "");
+    fprintf(out, " call%s, self %s\", shape=%s%s];\n", node->calls == 1 ? "" : "s", node->self,
+        grouped ? "oval" : "box", node->failed > 0 ? ", color=red" : "");
 }
 
 static void dot_close_group(FILE *out)
@@ -229,7 +229,7 @@ static void mermaid_node(FILE *out, const struct drawing_node *node, int grouped
     if (!node->entry) {
         fputs("<br>", out);
         put_count(out, node->calls);
-        fprintf(out, " calls, self %s", node->self);
+        fprintf(out, " call%s, self %s", node->calls == 1 ? "" : "s", node->self);
     }
     fputs(node->entry ? "\"])\n" : "\"]\n", out);
 }

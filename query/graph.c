@@ -241,7 +241,7 @@ static void print(const struct request *request, const json_t *answer, struct pa
 
 const struct verb verb_graph = {
     .name = "graph",
-    .doc = "the dependency graph: which component calls which, how often, how long",
+    .doc = "which component (or operation, or host) calls which, how often and how long",
     .noun = "edges",
     .takes = PARAM_BIT(PARAM_LEVEL) | PARAM_BIT(PARAM_RUN) | PARAM_BIT(PARAM_HOST) |
              PARAM_BIT(PARAM_SINCE) | PARAM_BIT(PARAM_UNTIL) | PARAM_BIT(PARAM_OP) |

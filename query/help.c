@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "query/help.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #ifdef HAVE_CONFIG_H
@@ -112,7 +113,8 @@ void help_print(struct page *page, int whole)
     if (whole) {
         put_title(page, "Filters and what else verbs take (kieker-query help VERB says which)");
         for (int i = 0; i < PARAMS; i++)
-            if (!is_option(&params[i]))
+            if (!is_option(&params[i]) && i != PARAM_ID &&
+                i != PARAM_QUERY) /* words, not options */
                 put_param(page, &params[i], NULL);
         put_title(page, "Where to look, and how to print");
         put_options(page);
@@ -144,7 +146,7 @@ void help_print_verb(struct page *page, const struct verb *verb)
                                          : "SQL",
             verb->argument == PARAM_ID ? "..." : "");
     fprintf(page->out, "Usage: kieker-query %s%s [options]\n", verb->name, argument);
-    fprintf(page->out, "Shows %s.\n", verb->doc);
+    fprintf(page->out, "%c%s.\n", toupper((unsigned char)verb->doc[0]), verb->doc + 1);
     put_title(page, "It takes");
     for (int i = 0; i < PARAMS; i++)
         if ((verb->takes & PARAM_BIT(i)) && (!is_option(&params[i]) || i == PARAM_SORT))
@@ -169,8 +171,16 @@ void help_print_verb(struct page *page, const struct verb *verb)
     fputs("\nkieker-query --help tells of the options that all verbs take.\n", page->out);
 }
 
-void help_print_version(FILE *out)
+void help_print_version(FILE *out, const json_t *status)
 {
-    fprintf(out, "kieker-query %s\nrecord format: Kieker 2 binary and text, registry of strings\n",
+    const json_t *row = json_array_get(json_object_get(status, "rows"), 0);
+    const char *database = json_string_value(json_object_get(row, "database"));
+
+    fprintf(out, "kieker-query %s\nrecord format: that of Kieker 2, read by kieker-collector\n",
         PACKAGE_VERSION);
+    if (database != NULL)
+        fprintf(out, "database schema: version %" JSON_INTEGER_FORMAT " in %s\n",
+            json_integer_value(json_object_get(row, "schema")), database);
+    else
+        fputs("database schema: no database to look at\n", out);
 }

@@ -12,6 +12,7 @@ void help_print(struct page *page, int whole);
 /* One verb: its parameters, the columns it has, and how an answer is sorted. */
 void help_print_verb(struct page *page, const struct verb *verb);
 
-void help_print_version(FILE *out);
+/* The versions; the schema's is in the answer of `status`, which may be NULL. */
+void help_print_version(FILE *out, const json_t *status);
 
 #endif

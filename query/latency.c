@@ -6,7 +6,7 @@
 static const char *const formats[] = {"json", "ndjson", "csv", "text", NULL};
 
 static const struct column columns[] = {
-    {"at", "minute", CELL_TIME, 1},
+    {"at", "minute", CELL_MINUTE, 1},
     {"calls", "calls", CELL_COUNT, 3},
     {"failed", "failed", CELL_COUNT, 7},
     {"min_ns", "min", CELL_DURATION, 8},
@@ -60,7 +60,7 @@ static void print(const struct request *request, const json_t *answer, struct pa
 
 const struct verb verb_latency = {
     .name = "latency",
-    .doc = "latency over time: percentiles of every minute, of one operation or of whole traces",
+    .doc = "percentiles minute by minute, of whole traces or of an operation",
     .noun = "minutes",
     .takes = PARAM_BIT(PARAM_RUN) | PARAM_BIT(PARAM_HOST) | PARAM_BIT(PARAM_SINCE) |
              PARAM_BIT(PARAM_UNTIL) | PARAM_BIT(PARAM_OP) | PARAM_BIT(PARAM_COMPONENT) |

@@ -142,6 +142,7 @@ static void remark(const struct question *question, struct terminal *terminal, c
     const json_t *rows = json_object_get(answer, "rows"), *total = json_object_get(answer, "total");
     int truncated = json_is_true(json_object_get(answer, "truncated"));
     int nested = json_object_get(json_array_get(rows, 0), "children") != NULL;
+    json_int_t below = json_integer_value(json_object_get(answer, "threshold_ns"));
     char shown[UNITS_SIZE], all[UNITS_SIZE], threshold[UNITS_SIZE];
 
     if (rows_of(answer) == 0) {
@@ -153,13 +154,14 @@ static void remark(const struct question *question, struct terminal *terminal, c
     }
     units_count((int64_t)(nested ? count_calls(rows) : rows_of(answer)), shown);
     units_count(json_integer_value(total), all);
-    units_duration(json_integer_value(json_object_get(answer, "threshold_ns")), terminal->page.utf8,
-        threshold);
+    units_duration(below, terminal->page.utf8, threshold);
     if (truncated && nested)
-        terminal_remark(terminal,
-            "%s of %s %s; left out is what took less than %s or lies deeper: -n N, --depth N or %s",
-            shown, all, verb->noun, threshold,
-            verb->argument == PARAM_ID ? "--call POSITION" : "an operation to begin with");
+        terminal_remark(terminal, "%s of %s %s; left out is what %s%s%s: see -n N, --depth N%s",
+            shown, all, verb->noun, below > 0 ? "took less than " : "lies deeper",
+            below > 0 ? threshold : "",
+            below > 0 && options_setting(question->options, "depth") != NULL ? " or lies deeper"
+                                                                             : "",
+            verb->argument == PARAM_ID ? ", --call POSITION" : "");
     else if (truncated && strcmp(shown, all) == 0)
         terminal_remark(
             terminal, "truncated: there are more than these %s %s: -n N", shown, verb->noun);
@@ -295,6 +297,30 @@ static int print_help(const struct options *options)
     return terminal_fini(&terminal) < 0 ? EXIT_DAMAGED : EXIT_DONE;
 }
 
+/* The schema's version is that of the database there is; without one the rest is said all the same.
+ */
+static int print_version(struct options *options)
+{
+    struct question question = {.options = options, .now = now_ns()};
+    struct request request;
+    json_t *status = NULL;
+    char error[2048];
+
+    options->verb = verb_find("status");
+    options->settings.count = 0;
+    options->form = NULL;
+    options->reverse = 0;
+    question.source = source_open(options->database, options->server, error, sizeof(error));
+    ask(&question, &request, 0, NULL);
+    if (question.source != NULL)
+        status = source_answer(question.source, &request);
+    help_print_version(stdout, status);
+    json_decref(status);
+    request_fini(&request);
+    source_close(question.source);
+    return fflush(stdout) != 0 ? EXIT_DAMAGED : EXIT_DONE;
+}
+
 int main(int count, char **arguments)
 {
     struct options options;
@@ -306,7 +332,7 @@ int main(int count, char **arguments)
     if (options_read(&options, count, arguments, error, sizeof(error)) < 0)
         result = complain(400, error);
     else if (options.version)
-        help_print_version(stdout), result = EXIT_DONE;
+        result = print_version(&options);
     else if (options.help)
         result = print_help(&options);
     else if (options.verb == NULL)

@@ -188,7 +188,7 @@ static void print(const struct request *request, const json_t *answer, struct pa
 
 const struct verb verb_operations = {
     .name = "operations",
-    .doc = "operations: calls, total and self time, percentiles",
+    .doc = "calls, total and self time and percentiles of every operation",
     .noun = "operations",
     .takes = PARAM_BIT(PARAM_RUN) | PARAM_BIT(PARAM_HOST) | PARAM_BIT(PARAM_SINCE) |
              PARAM_BIT(PARAM_UNTIL) | PARAM_BIT(PARAM_OP) | PARAM_BIT(PARAM_COMPONENT) |

@@ -12,7 +12,7 @@
 
 #define STEP 3 /* columns that a level is indented */
 #define LEVELS_UNBOUND                                                                             \
-    40 /* shown by indentation on a page without width; deeper ones have their number written */
+    20 /* shown by indentation on a page without width; deeper ones are numbered */
 #define NAME_LEAST 16
 #define CAUSE_MOST 60
 #define DURATION_WIDTH 7

@@ -54,7 +54,7 @@ static void print(const struct request *request, const json_t *answer, struct pa
 
 const struct verb verb_runs = {
     .name = "runs",
-    .doc = "runs: the labelled recordings and what is in them",
+    .doc = "the labelled recordings, and what is in each",
     .noun = "runs",
     .takes = PARAM_BIT(PARAM_FORMAT),
     .argument = -1,

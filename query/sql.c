@@ -129,7 +129,7 @@ static void print(const struct request *request, const json_t *answer, struct pa
 
 const struct verb verb_sql = {
     .name = "sql",
-    .doc = "SQL that only reads: tables trace, call, operation, path, run and more",
+    .doc = "SQL that only reads; `trace` and `call` are tables too",
     .noun = "rows",
     .takes = PARAM_BIT(PARAM_QUERY) | PARAM_BIT(PARAM_LIMIT) | PARAM_BIT(PARAM_FORMAT),
     .needs = PARAM_BIT(PARAM_QUERY),

@@ -108,7 +108,7 @@ static void print(const struct request *request, const json_t *answer, struct pa
 
 const struct verb verb_status = {
     .name = "status",
-    .doc = "status: what is stored, since when, how much, and what was lost or odd",
+    .doc = "what is stored, since when, how much, and what was lost or odd",
     .noun = "databases",
     .takes = PARAM_BIT(PARAM_FORMAT),
     .argument = -1,

@@ -10,9 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GAP 2        /* between columns */
-#define NAME_EASY 24 /* shortened to no less before columns are left out */
-#define NAME_LEAST 8 /* and to no less ever */
+#define GAP 2                   /* between columns */
+#define NAME_EASY 24            /* shortened to no less before columns are left out */
+#define TIME_WITHOUT_SECONDS 16 /* "2026-03-01 12:00" */
+#define NAME_LEAST 8            /* and to no less ever */
 
 void table_manner(struct page *page, enum manner manner)
 {
@@ -164,7 +165,10 @@ char *table_cell(const struct page *page, const struct column *column, const jso
         units_bytes(number, figure);
         return strdup(figure);
     case CELL_TIME:
+    case CELL_MINUTE:
         units_time(number, figure);
+        if (column->cell == CELL_MINUTE && strlen(figure) > TIME_WITHOUT_SECONDS)
+            figure[TIME_WITHOUT_SECONDS] = '\0';
         return strdup(figure);
     default:
         break;
@@ -177,7 +181,7 @@ static int is_right(const struct column *column, const json_t *row)
     if (column->cell == CELL_RAW)
         return json_is_number(json_object_get(row, column->key));
     return column->cell != CELL_NAME && column->cell != CELL_CALL && column->cell != CELL_WORD &&
-           column->cell != CELL_TIME;
+           column->cell != CELL_TIME && column->cell != CELL_MINUTE;
 }
 
 static int is_flexible(const struct column *column)
@@ -270,18 +274,24 @@ static int drop_least(struct table *table)
     return 1;
 }
 
+/* Names may give way a little, then columns go, the least important first, then names give way a
+ * lot. */
 static void fit(struct table *table)
 {
-    unsigned wide = table->page->width;
+    unsigned natural[TABLE_COLUMNS_MAX], wide = table->page->width;
 
     if (wide == 0)
         return;
-    for (int c = 0; c < table->count; c++)
+    for (int c = 0; c < table->count; c++) {
         if (is_flexible(table->columns[c]) && table->widths[c] > wide)
             table->widths[c] = wide;
+        natural[c] = table->widths[c];
+    }
     shrink(table, NAME_EASY);
-    while (line_width(table) > wide && table->page->fields == NULL && drop_least(table))
-        ;
+    while (line_width(table) > wide && table->page->fields == NULL && drop_least(table)) {
+        memcpy(table->widths, natural, sizeof(natural[0]) * (size_t)table->count);
+        shrink(table, NAME_EASY);
+    }
     shrink(table, NAME_LEAST);
 }
 
@@ -420,4 +430,21 @@ void table_print_sheet(struct page *page, const struct column *columns, const js
         fprintf(page->out, "%s\n", text == NULL ? "" : text);
         free(text);
     }
+}
+
+void table_print_facts(struct page *page, const struct column *columns, const json_t *row)
+{
+    int failed = table_has_failed(row);
+
+    table_manner(page, failed ? RED : BOLD);
+    fputs(failed ? "! " : "", page->out);
+    for (const struct column *column = columns; column->key != NULL; column++) {
+        char *text = table_cell(page, column, row);
+
+        fprintf(page->out, "%s%s%s", column == columns ? "" : "  ", column->title,
+            text == NULL ? "" : text);
+        free(text);
+    }
+    table_manner(page, PLAIN);
+    putc('\n', page->out);
 }

@@ -20,6 +20,7 @@ enum cell {
     CELL_DURATION, /* 1.23 ms */
     CELL_BYTES,    /* 4.56 MiB */
     CELL_TIME,     /* local time, ISO */
+    CELL_MINUTE,   /* likewise, without seconds */
     CELL_RAW       /* whatever it is, as it is */
 };
 
@@ -68,6 +69,9 @@ void table_print_any(struct page *page, const json_t *rows);
 
 /* One row, a line for each column. */
 void table_print_sheet(struct page *page, const struct column *columns, const json_t *row);
+
+/* One row on one line, each value behind its column's title; a row with failed calls is marked. */
+void table_print_facts(struct page *page, const struct column *columns, const json_t *row);
 
 /* Nested rows, a line each: the columns, then the tree; `answer` is that of `trace` or `tree`. */
 void table_print_tree(struct page *page, const struct column *columns, const json_t *answer);

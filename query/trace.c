@@ -35,6 +35,21 @@ static const struct column columns[] = {
     {NULL, NULL, CELL_NAME, 0},
 };
 
+/* Of the trace, above its calls. */
+static const struct column facts[] = {
+    {"id", "trace ", CELL_ID, 1},
+    {"duration_ns", "", CELL_DURATION, 1},
+    {"start_at", "", CELL_TIME, 1},
+    {"run", "run ", CELL_NAME, 1},
+    {"host", "host ", CELL_NAME, 1},
+    {"thread", "thread ", CELL_ID, 1},
+    {"calls", "calls ", CELL_COUNT, 1},
+    {"depth", "depth ", CELL_COUNT, 1},
+    {"failed", "failed ", CELL_COUNT, 1},
+    {"state", "", CELL_WORD, 1},
+    {NULL, NULL, CELL_NAME, 0},
+};
+
 /* A call that is kept. */
 struct node {
     struct call call;
@@ -291,33 +306,9 @@ static json_t *answer(struct request *request, struct store_reader *reader)
 
 static void print(const struct request *request, const json_t *answer, struct page *page)
 {
-    static const struct column start = {"start_at", "", CELL_TIME, 1},
-                               duration = {"duration_ns", "", CELL_DURATION, 1};
-    static const struct column run = {"run", "", CELL_NAME, 1}, host = {"host", "", CELL_NAME, 1};
-    const json_t *row = json_object_get(answer, "trace");
-    char *at = table_cell(page, &start, row), *took = table_cell(page, &duration, row);
-    char *in = table_cell(page, &run, row), *on = table_cell(page, &host, row);
-    json_int_t failed = json_integer_value(json_object_get(row, "failed"));
-
     (void)request;
-    if (page->header && at != NULL && took != NULL && in != NULL && on != NULL)
-        table_heading(page,
-            "trace %s  %s  %s  run %s  host %s  thread %s  %" JSON_INTEGER_FORMAT
-            " calls  depth %" JSON_INTEGER_FORMAT "  %s",
-            json_string_value(json_object_get(row, "id")), took, at, in, on,
-            json_string_value(json_object_get(row, "thread")),
-            json_integer_value(json_object_get(row, "calls")),
-            json_integer_value(json_object_get(row, "depth")),
-            json_string_value(json_object_get(row, "state")));
-    if (page->header && failed > 0) {
-        table_manner(page, RED);
-        fprintf(page->out, "! %" JSON_INTEGER_FORMAT " failed\n", failed);
-        table_manner(page, PLAIN);
-    }
-    free(at);
-    free(took);
-    free(in);
-    free(on);
+    if (page->header)
+        table_print_facts(page, facts, json_object_get(answer, "trace"));
     table_print_tree(page, columns, answer);
 }
 

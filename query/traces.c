@@ -136,7 +136,7 @@ static void print(const struct request *request, const json_t *answer, struct pa
 
 const struct verb verb_traces = {
     .name = "traces",
-    .doc = "traces: the slowest, the latest, the failed, or those that match",
+    .doc = "the latest traces, the slowest, the failed, or those that match",
     .noun = "traces",
     .takes = PARAM_BIT(PARAM_RUN) | PARAM_BIT(PARAM_HOST) | PARAM_BIT(PARAM_SINCE) |
              PARAM_BIT(PARAM_UNTIL) | PARAM_BIT(PARAM_OP) | PARAM_BIT(PARAM_ROOT) |

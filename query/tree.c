@@ -91,10 +91,11 @@ static int heavier(const void *a, const void *b)
     return (one > other) - (one < other);
 }
 
-/* Those that are kept, in the order of `heavier`; how many into *count. NULL when memory is short.
+/* Those that are kept, in the order of `heavier`; how many into *count, and into *cut whether the
+ * limit took some away. NULL when memory is short.
  */
 static struct node **choose(
-    struct growing *growing, uint64_t limit, uint64_t depth, uint64_t min, size_t *count)
+    struct growing *growing, uint64_t limit, uint64_t depth, uint64_t min, size_t *count, int *cut)
 {
     struct node **order = calloc(growing->nodes.count + 1, sizeof(*order));
 
@@ -108,7 +109,8 @@ static struct node **choose(
             order[(*count)++] = node;
     }
     qsort(order, *count, sizeof(*order), heavier);
-    if (*count > limit)
+    *cut = *count > limit;
+    if (*cut)
         *count = (size_t)limit;
     for (size_t i = 0; i < *count; i++)
         order[i]->kept = 1;
@@ -183,6 +185,7 @@ static json_t *answer(struct request *request, struct store_reader *reader)
     struct node top = {.path = 0}, **order = NULL;
     uint64_t min = (uint64_t)request_number(request, PARAM_MIN, 0);
     size_t count = 0;
+    int cut = 0;
     json_t *answer = NULL;
 
     filter.min_duration = 0; /* `min` is about a path's total here */
@@ -191,15 +194,14 @@ static json_t *answer(struct request *request, struct store_reader *reader)
     else if (!growing.failed) {
         weigh(&growing);
         order = choose(&growing, request_limit(request),
-            (uint64_t)request_number(request, PARAM_DEPTH, REQUEST_DEPTH_MAX), min, &count);
+            (uint64_t)request_number(request, PARAM_DEPTH, REQUEST_DEPTH_MAX), min, &count, &cut);
     }
     if (order != NULL) {
         int truncated = count < growing.nodes.count;
 
         answer = answer_rows(
             grow(&growing, reader, order, count, &top), growing.nodes.count, truncated, NULL);
-        answer_put(&answer, "threshold_ns",
-            answer_number(truncated && count > 0 ? order[count - 1]->weight : min));
+        answer_put(&answer, "threshold_ns", answer_number(cut ? order[count - 1]->weight : min));
         answer_put(&answer, "hidden_calls", answer_number(top.hidden_calls));
         answer_put(&answer, "hidden_ns", answer_number(top.hidden_ns));
     }
@@ -219,7 +221,7 @@ static void print(const struct request *request, const json_t *answer, struct pa
 
 const struct verb verb_tree = {
     .name = "tree",
-    .doc = "the call tree of all traces together: calls, total and self time of every path",
+    .doc = "the call tree of all traces together: calls and times of every path",
     .noun = "paths",
     .takes = PARAM_BIT(PARAM_RUN) | PARAM_BIT(PARAM_HOST) | PARAM_BIT(PARAM_SINCE) |
              PARAM_BIT(PARAM_UNTIL) | PARAM_BIT(PARAM_OP) | PARAM_BIT(PARAM_COMPONENT) |
