@@ -24,10 +24,10 @@ const SHAPES: Partial<Record<Place["page"], Shape>> = {
   tree: { verb: "tree", options: ["op"] },
 };
 
-export function command(place: Place): string {
-  const shape = SHAPES[place.page];
-  if (!shape) return "kieker-query status";
-  const words = ["kieker-query", shape.verb as string];
+/** `server`: where this page comes from; so the command answers the same wherever it is typed. */
+export function command(place: Place, server: string): string {
+  const shape = SHAPES[place.page] ?? SHAPES.overview!;
+  const words = ["kieker-query", "--server", server, shape.verb as string];
   const argument = shape.argument && place.query[shape.argument];
   if (argument) words.push(quote(argument));
   for (const key of shape.options) {

@@ -204,7 +204,7 @@ function Bar({ at, children }: { at: Place; children: ComponentChildren }) {
       <span class="space" />
       <span class="copies">
         <Copy text={() => location.href} label="Copy link" what="a link to exactly this view" />
-        <Copy text={() => command(place())} label="Copy as kieker-query" what={`“${command(at)}”`} />
+        <Copy text={() => command(place(), location.origin)} label="Copy as kieker-query" what={`“${command(at, location.origin)}”`} />
       </span>
       {children}
     </header>

@@ -4,13 +4,15 @@
 import type { Graph, GraphEdge, GraphNode } from "./api.ts";
 
 export const ENTRY = "entry";
-export const NODES_MAX = 150;
+export const NODES = [30, 60, 150]; // how many may be seen at once
+export const NODES_USUAL = 60;
+const EDGES_A_NODE = 2; // more than so many make a thicket
 
 export interface Choice {
   focus: string | undefined;
   hops: number;
   minCalls: number; // edges with fewer calls are left out
-  max?: number;
+  max: number; // nodes
 }
 
 export interface Part {
@@ -69,6 +71,16 @@ function heaviest(nodes: readonly GraphNode[], edges: readonly GraphEdge[], firs
   return taken;
 }
 
+/** The heaviest edges; but what leads to a node, most of its time, stays, and so does all about the focus. */
+function thinned(edges: readonly GraphEdge[], max: number, focus: string | undefined): GraphEdge[] {
+  if (edges.length <= max) return [...edges];
+  const leads = new Map<string, GraphEdge>();
+  for (const e of edges)
+    if (e.source !== e.target && e.total_ns >= (leads.get(e.target)?.total_ns ?? -1)) leads.set(e.target, e);
+  const stays = (e: GraphEdge) => Number(leads.get(e.target) === e || e.source === focus || e.target === focus);
+  return [...edges].sort((a, b) => stays(b) - stays(a) || b.total_ns - a.total_ns).slice(0, max);
+}
+
 /** The part to be seen: around the focus, without thin edges, and the heaviest nodes of the rest. */
 export function choose(graph: Graph, c: Choice): Part {
   let edges = graph.edges.filter((e) => e.calls >= c.minCalls);
@@ -80,9 +92,9 @@ export function choose(graph: Graph, c: Choice): Part {
     const linked = new Set(edges.flatMap((e) => [e.source, e.target]));
     nodes = nodes.filter((n) => linked.has(n.id));
   }
-  const shown = heaviest(nodes, edges, [c.focus ?? ENTRY, ENTRY], c.max ?? NODES_MAX);
+  const shown = heaviest(nodes, edges, [c.focus ?? ENTRY, ENTRY], c.max);
   const ids = new Set(shown.map((n) => n.id));
-  edges = edges.filter((e) => ids.has(e.source) && ids.has(e.target));
+  edges = thinned(edges.filter((e) => ids.has(e.source) && ids.has(e.target)), shown.length * EDGES_A_NODE, c.focus);
   // an entry that leads nowhere says nothing
   const left = shown.filter((n) => n.id !== ENTRY || edges.some((e) => e.source === ENTRY));
   return {
@@ -150,6 +162,8 @@ export function dotText(shape: Shape, simple: boolean): string {
     // the label only reserves room: it is drawn by the page, in the page's own type
     out.push(`subgraph cluster_${g++} { label=" "; margin=10; ${members.map((i) => `n${i};`).join(" ")} }`);
   }
+  const entry = shape.nodes.findIndex((n) => n.id === ENTRY);
+  if (entry >= 0) out.push(`{ rank=source; n${entry}; }`); // calls begin there, whatever circles there are
   shape.edges.forEach(([a, b], i) => out.push(`n${a} -> n${b} [id="e${i}"];`));
   out.push("}");
   return out.join("\n");

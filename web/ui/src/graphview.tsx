@@ -38,7 +38,7 @@ function label(node: GraphNode, level: string): string {
 function second(node: GraphNode): string {
   if (node.id === ENTRY) return "";
   const failed = node.failed ? `! ${percent(node.failed / Math.max(1, node.calls))} · ` : "";
-  return `${failed}${short(node.calls)} calls · p95 ${duration(node.p95_ns)}`;
+  return `${failed}${short(node.calls)} ${node.calls === 1 ? "call" : "calls"} · p95 ${duration(node.p95_ns)}`;
 }
 
 /** What is said of a node that is pointed at: its whole name too. */

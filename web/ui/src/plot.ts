@@ -7,6 +7,8 @@ import { atToMs, duration, time } from "./format.ts";
 import { LINES, type Plot, type PlotRequest } from "./plotlines.ts";
 
 const MINUTE_S = 60;
+const STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 360, 720, 1440, 2880, 10080, 43200].map((min) => min * MINUTE_S);
+const LEAST_S = 10 * MINUTE_S; // shown at least
 
 /** Columns as uPlot takes them; a pause of more than a minute becomes a gap. */
 export function columns(rows: readonly Minute[]): (number | null)[][] {
@@ -43,6 +45,13 @@ function clock(_u: uPlot, at: number[]): string[] {
   });
 }
 
+/** A few minutes are not stretched to fill the width, and one minute is a point in the middle. */
+function atLeast(_u: uPlot, min: number | null, max: number | null): [number, number] {
+  const [a, b] = [min ?? Date.now() / 1000, max ?? Date.now() / 1000];
+  const lack = Math.max(0, LEAST_S - (b - a)) / 2;
+  return [a - lack, b + lack];
+}
+
 function options(r: PlotRequest, show: (x: number | null) => void): uPlot.Options {
   const thin = { stroke: r.color("line"), width: 1 };
   const axis = { stroke: r.color("muted"), grid: thin, ticks: thin, font: "12px system-ui, sans-serif" };
@@ -51,9 +60,9 @@ function options(r: PlotRequest, show: (x: number | null) => void): uPlot.Option
     height: r.height,
     legend: { show: false },
     cursor: { y: false, drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
-    scales: { x: { time: true }, y: { distr: 3 } },
+    scales: { x: { time: true, range: atLeast }, y: { distr: 3 } },
     axes: [
-      { ...axis, values: clock },
+      { ...axis, incrs: STEPS_S, values: clock },
       {
         ...axis,
         grid: { ...thin, filter: powers },

@@ -9,7 +9,7 @@ const stats = { calls: 1, failed: 0, self_ns: 0, total_ns: 0, p50_ns: 0, p95_ns:
 const node = (id: string, total = 1, more: Partial<GraphNode> = {}): GraphNode => ({ id, name: id, level: "component", parent: null, ...stats, total_ns: total, ...more });
 const edge = (source: string, target: string, calls = 1): GraphEdge => ({ source, target, ...stats, calls });
 const graph = (nodes: GraphNode[], edges: GraphEdge[]): Graph => ({ nodes, edges, total: edges.length, truncated: false });
-const all = { focus: undefined, hops: 1, minCalls: 1 };
+const all = { focus: undefined, hops: 1, minCalls: 1, max: 60 };
 const chain = graph([node("entry"), node("a"), node("b"), node("c"), node("d")], [edge("entry", "a", 9), edge("a", "b", 5), edge("b", "c", 2), edge("c", "d", 1)]);
 
 test("without a choice all is shown", () => {
@@ -38,6 +38,15 @@ test("of many nodes the heaviest are shown, and it is said how many are not", ()
   assert.equal(p.nodes.length, 150);
   assert.equal(p.hiddenNodes, 350);
   assert.ok(p.nodes.every((n) => n.total_ns >= 350));
+});
+
+test("of many edges the heaviest are drawn, and those that lead to a node", () => {
+  const ids = ["entry", "a", "b", "c"];
+  const edges = ids.flatMap((s) => ids.filter((t) => t !== "entry").map((t) => ({ ...edge(s, t), total_ns: s === "b" ? 9 : 1 })));
+  const p = choose(graph(ids.map((id) => node(id)), edges), all);
+  assert.equal(p.edges.length, 8);
+  assert.equal(p.hiddenEdges, 4);
+  assert.ok(p.edges.filter((e) => e.source === "b").length === 3);
 });
 
 test("what is shown hangs together", () => {

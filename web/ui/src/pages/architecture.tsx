@@ -7,7 +7,7 @@ import { applied, type Graph, type GraphEdge } from "../api.ts";
 import { EdgePanel, NodeName, NodePanel, nodeName, type Names } from "../edgepanel.tsx";
 import { Empty } from "../empty.tsx";
 import { count, duration, plural } from "../format.ts";
-import { choose, edgeKey, ENTRY, type Part } from "../graphmodel.ts";
+import { choose, edgeKey, ENTRY, NODES, NODES_USUAL, type Part } from "../graphmodel.ts";
 import { GraphView, shapeOf } from "../graphview.tsx";
 import { useQuery, useTick, useTitle } from "../hooks.ts";
 import { layout, type Layout } from "../layout.ts";
@@ -107,6 +107,15 @@ function Toolbar({ at, part, hidden, children }: { at: Place; part: Part | null;
         </select>
       </label>
       <label>
+        Heaviest{" "}
+        <select value={at.query["nodes"] ?? String(NODES_USUAL)} onChange={(e) => change({ nodes: e.currentTarget.value })}>
+          {NODES.map((n) => (
+            <option key={n}>{n}</option>
+          ))}
+        </select>{" "}
+        nodes
+      </label>
+      <label>
         Edges with ≥{" "}
         <input type="number" class="number" min="1" placeholder="1" value={least} onInput={(e) => setLeast(e.currentTarget.value)} /> calls
       </label>
@@ -165,8 +174,9 @@ export function Architecture({ at }: { at: Place }) {
   const hops = Number(at.query["hops"] ?? "1");
   const minCalls = Number(at.query["edge-calls"] ?? "1") || 1;
   const graph = stale ? null : data;
-  const part = useMemo(() => graph && choose(graph, { focus, hops, minCalls }), [graph, focus, hops, minCalls]);
-  const { drawn, news, tidy, busy } = useDrawn(part, JSON.stringify([params, focus, hops, minCalls]), level);
+  const max = Number(at.query["nodes"]) || NODES_USUAL;
+  const part = useMemo(() => graph && choose(graph, { focus, hops, minCalls, max }), [graph, focus, hops, minCalls, max]);
+  const { drawn, news, tidy, busy } = useDrawn(part, JSON.stringify([params, focus, hops, minCalls, max]), level);
   const names = useMemo<Names>(() => new Map((data?.nodes ?? []).map((n) => [n.id, n])), [data]);
   const [sort, setSort] = useState<{ by: string; order: "asc" | "desc" }>({ by: "calls", order: "desc" });
   const rows = useMemo(() => sorted(drawn?.part.edges ?? [], sort.by, sort.order, names), [drawn, sort, names]);
@@ -188,7 +198,7 @@ export function Architecture({ at }: { at: Place }) {
   const hidden = part
     ? [
         part.hiddenNodes > 0 ? `; hidden: ${plural(part.hiddenNodes, "lighter node")}` : "",
-        part.hiddenEdges > 0 ? `${part.hiddenNodes > 0 ? "," : "; hidden:"} ${plural(part.hiddenEdges, "edge")}` : "",
+        part.hiddenEdges > 0 ? `${part.hiddenNodes > 0 ? "," : "; hidden:"} ${plural(part.hiddenEdges, "lighter edge")}` : "",
       ].join("")
     : "";
   return (

@@ -33,7 +33,7 @@ function columns(traceNs: number, data: TraceData): readonly TreeColumn<Shown>[]
           <span class="more">
             {data.asking.has(r.node.id)
               ? "asking …"
-              : `${plural(of(r).hidden_calls, "shorter call")}, ${duration(of(r).hidden_ns)} in all${r.node.asked ? "" : " — Enter shows more"}`}
+              : plural(of(r).hidden_calls, "shorter call") + (r.node.asked ? "" : ": Enter shows more")}
           </span>
         ) : (
           <>
@@ -55,7 +55,10 @@ function columns(traceNs: number, data: TraceData): readonly TreeColumn<Shown>[]
       title: "Total",
       width: "130px",
       narrow: "96px",
-      cell: (r) => (r.more ? "" : <Bar ns={of(r).duration_ns} share={of(r).duration_ns / traceNs} />),
+      cell: (r) => {
+        const ns = r.more ? of(r).hidden_ns : of(r).duration_ns;
+        return <Bar ns={ns} share={ns / traceNs} />;
+      },
     },
     {
       key: "self",
@@ -69,7 +72,10 @@ function columns(traceNs: number, data: TraceData): readonly TreeColumn<Shown>[]
       title: "% of caller",
       width: "88px",
       right: true,
-      cell: (r) => (r.more || !r.node.parent ? "" : percent(of(r).duration_ns / r.node.parent.call.duration_ns)),
+      cell: (r) => {
+        if (r.more) return percent(of(r).hidden_ns / of(r).duration_ns);
+        return r.node.parent ? percent(of(r).duration_ns / r.node.parent.call.duration_ns) : "";
+      },
     },
     { key: "calls", title: "Calls", width: "84px", narrow: "64px", right: true, help: "calls in this subtree, with itself", cell: (r) => count(r.more ? of(r).hidden_calls : of(r).calls) },
   ];
