@@ -65,6 +65,7 @@ START_TEST(test_duration)
         {"10ms", 10000000},
         {"1.5ms", 1500000},
         {"0.001us", 1},
+        {".5ms", 500000},
         {"2s", 2 * S},
         {"3m", 180 * S},
         {"3min", 180 * S},
@@ -82,8 +83,8 @@ END_TEST
 
 START_TEST(test_duration_refused)
 {
-    static const char *const wrong[] = {"", "ms", "-5ms", "5 ms", "5msec", "1,5ms", "1..5ms",
-        ".5ms", "5ms ", "0x5ms", "1e3ms", "nan"};
+    static const char *const wrong[] = {"", "ms", "-5ms", "5 ms", "5msec", "1,5ms", "1..5ms", ".",
+        ".ms", "5ms ", "0x5ms", "1e3ms", "nan"};
     const char *sentence = refusal("traces", "min", "10");
 
     ck_assert_says(sentence, "has no unit");
