@@ -13,7 +13,9 @@
 #define STEP 3 /* columns that a level is indented */
 #define LEVELS_UNBOUND                                                                             \
     20 /* shown by indentation on a page without width; deeper ones are numbered */
-#define NAME_LEAST 16
+#define LEVELS_LEAST 3
+#define NAME_LEAST 8
+#define NAME_EASY 12 /* planned for; on a wide page a third of it */
 #define CAUSE_MOST 60
 #define DURATION_WIDTH 7
 
@@ -73,13 +75,12 @@ static void put_padded(FILE *out, const char *text, unsigned width)
 /* The lines of the tree before a name; returns their width. */
 static unsigned put_branches(struct outline *outline, unsigned level)
 {
-    const char *const *signs;
     static const char *const drawn[] = {"\u251c\u2500 ", "\u2514\u2500 ", "\u2502  ", "   "};
     static const char *const plain[] = {"|- ", "`- ", "|  ", "   "};
+    const char *const *signs = outline->page->utf8 ? drawn : plain;
     FILE *out = outline->page->out;
     unsigned from = 1, width = 0;
 
-    signs = outline->page->utf8 ? drawn : plain;
     if (level > outline->levels) {
         from = level - outline->levels + 2;
         width = (unsigned)fprintf(out, "%4u> ", level + 1);
@@ -305,10 +306,13 @@ void table_print_tree(struct page *page, const struct column *columns, const jso
     outline.left = outline.marked ? 2 : 0;
     for (int c = 0; c < outline.count; c++)
         outline.left += outline.widths[c] + 2;
-    outline.levels = page->width == 0 ? LEVELS_UNBOUND
-                     : page->width > outline.left + NAME_LEAST * 2
-                         ? (page->width - outline.left - NAME_LEAST) / STEP
-                         : 4;
+    outline.levels = LEVELS_UNBOUND;
+    if (page->width > 0) {
+        unsigned name = page->width / 3 > NAME_EASY ? page->width / 3 : NAME_EASY;
+        unsigned room = page->width > outline.left + name ? page->width - outline.left - name : 0;
+
+        outline.levels = room / STEP > LEVELS_LEAST ? room / STEP : LEVELS_LEAST;
+    }
     outline.lasts = calloc(deepest + 2, 1);
     if (outline.lasts == NULL)
         return;

@@ -434,16 +434,32 @@ void table_print_sheet(struct page *page, const struct column *columns, const js
 
 void table_print_facts(struct page *page, const struct column *columns, const json_t *row)
 {
-    int failed = table_has_failed(row);
+    char *texts[TABLE_COLUMNS_MAX] = {NULL};
+    unsigned width = 0;
+    int failed = table_has_failed(row), count = 0, least;
 
+    for (; columns[count].key != NULL && count < TABLE_COLUMNS_MAX; count++) {
+        texts[count] = table_cell(page, &columns[count], row);
+        if (texts[count] != NULL)
+            width += text_width(columns[count].title) + text_width(texts[count]) + GAP;
+    }
+    while (page->width > 0 && width > page->width) {
+        least = 0;
+        for (int c = 1; c < count; c++)
+            if (texts[c] != NULL && columns[c].rank > columns[least].rank)
+                least = c;
+        if (least == 0)
+            break;
+        width -= text_width(columns[least].title) + text_width(texts[least]) + GAP;
+        free(texts[least]);
+        texts[least] = NULL;
+    }
     table_manner(page, failed ? RED : BOLD);
     fputs(failed ? "! " : "", page->out);
-    for (const struct column *column = columns; column->key != NULL; column++) {
-        char *text = table_cell(page, column, row);
-
-        fprintf(page->out, "%s%s%s", column == columns ? "" : "  ", column->title,
-            text == NULL ? "" : text);
-        free(text);
+    for (int c = 0; c < count; c++) {
+        if (texts[c] != NULL)
+            fprintf(page->out, "%s%s%s", c == 0 ? "" : "  ", columns[c].title, texts[c]);
+        free(texts[c]);
     }
     table_manner(page, PLAIN);
     putc('\n', page->out);

@@ -38,15 +38,15 @@ static const struct column columns[] = {
 /* Of the trace, above its calls. */
 static const struct column facts[] = {
     {"id", "trace ", CELL_ID, 1},
-    {"duration_ns", "", CELL_DURATION, 1},
-    {"start_at", "", CELL_TIME, 1},
-    {"run", "run ", CELL_NAME, 1},
-    {"host", "host ", CELL_NAME, 1},
-    {"thread", "thread ", CELL_ID, 1},
-    {"calls", "calls ", CELL_COUNT, 1},
-    {"depth", "depth ", CELL_COUNT, 1},
-    {"failed", "failed ", CELL_COUNT, 1},
-    {"state", "", CELL_WORD, 1},
+    {"duration_ns", "", CELL_DURATION, 2},
+    {"start_at", "", CELL_TIME, 5},
+    {"run", "run ", CELL_NAME, 7},
+    {"host", "host ", CELL_NAME, 8},
+    {"thread", "thread ", CELL_ID, 10},
+    {"calls", "calls ", CELL_COUNT, 4},
+    {"depth", "depth ", CELL_COUNT, 9},
+    {"failed", "failed ", CELL_COUNT, 6},
+    {"state", "", CELL_WORD, 3},
     {NULL, NULL, CELL_NAME, 0},
 };
 
