@@ -214,3 +214,49 @@ PyObject *code_compile_method(PyObject *module, PyObject *arguments)
     Py_XDECREF(filters);
     return code;
 }
+
+/* After a call that may fail for the agent alone: NULL becomes None, unless the user wants to end
+ * the program. */
+static PyObject *or_none(PyObject *result)
+{
+    if (result != NULL || !PyErr_ExceptionMatches(PyExc_Exception))
+        return result;
+    PyErr_Clear();
+    Py_RETURN_NONE;
+}
+
+/* The get_code of a loader; self is (before, plain, after). */
+static PyObject *get_code(PyObject *self, PyObject *name)
+{
+    PyObject *code = or_none(PyObject_CallFunctionObjArgs(PyTuple_GET_ITEM(self, 0), name, NULL)),
+             *woven;
+
+    if (code == NULL || code != Py_None)
+        return code;
+    Py_DECREF(code);
+    code = PyObject_CallFunctionObjArgs(PyTuple_GET_ITEM(self, 1), name, NULL);
+    if (code == NULL || code == Py_None)
+        return code;
+    woven = or_none(PyObject_CallFunctionObjArgs(PyTuple_GET_ITEM(self, 2), name, code, NULL));
+    if (woven == Py_None) {
+        Py_DECREF(woven);
+        return code;
+    }
+    Py_DECREF(code);
+    return woven;
+}
+
+/*
+ * A function of C, because the interpreter takes the import system's frames out of a traceback only
+ * where they are not mixed with others: a SyntaxError in a module looks the same with and without
+ * the agent.
+ */
+PyObject *code_loader_method(PyObject *module, PyObject *arguments)
+{
+    static PyMethodDef definition = {"get_code", get_code, METH_O, NULL};
+
+    (void)module;
+    if (PyTuple_GET_SIZE(arguments) != 3)
+        return PyErr_Format(PyExc_TypeError, "before, plain and after expected");
+    return PyCFunction_New(&definition, arguments);
+}

@@ -14,5 +14,6 @@
 PyObject *code_bind_method(PyObject *module, PyObject *arguments);
 PyObject *code_is_woven_method(PyObject *module, PyObject *code);
 PyObject *code_compile_method(PyObject *module, PyObject *arguments);
+PyObject *code_loader_method(PyObject *module, PyObject *arguments);
 
 #endif

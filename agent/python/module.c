@@ -142,10 +142,16 @@ PyDoc_STRVAR(
 PyDoc_STRVAR(compile_doc, "compile_quietly(source, filename, flags=0)\n\n"
                           "The code of a module (or what else the flags of compile() say), without "
                           "the compiler's warnings.");
+PyDoc_STRVAR(loader_method_doc, "loader_method(before, plain, after)\n\n"
+                                "A function get_code(name) for a loader: what before(name) gives, "
+                                "or if that is None, after(name, code) of\n"
+                                "what plain(name) gives. It leaves no frame of its own in a "
+                                "traceback; errors of before and after count\n"
+                                "for nothing.");
 PyDoc_STRVAR(run_doc, "run(function, arguments)\n\n"
                       "Calls the function with a tuple of arguments, on a stack that seems empty. "
-                      "False after an uncaught exception,\n"
-                      "which has then been shown; SystemExit is raised.");
+                      "Returns (result,), or None after an\n"
+                      "uncaught exception, which has then been shown; SystemExit is raised.");
 PyDoc_STRVAR(run_code_doc, "run_code(code, globals)\n\nRuns the code, as run does a function.");
 
 static PyMethodDef methods[] = {
@@ -159,6 +165,7 @@ static PyMethodDef methods[] = {
     {"bind", code_bind_method, METH_VARARGS, bind_doc},
     {"is_woven", code_is_woven_method, METH_O, is_woven_doc},
     {"compile_quietly", code_compile_method, METH_VARARGS, compile_doc},
+    {"loader_method", code_loader_method, METH_VARARGS, loader_method_doc},
     {"run", program_run_method, METH_VARARGS, run_doc},
     {"run_code", program_run_code_method, METH_VARARGS, run_code_doc},
     {NULL, NULL, 0, NULL},

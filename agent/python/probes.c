@@ -54,22 +54,47 @@ static int has_plain_repr(PyObject *exception)
 }
 
 /*
+ * What BaseException.__repr__ gives, without the check of the recursion depth in it, which would
+ * fail just where a RecursionError comes from. A new reference, or NULL with an exception.
+ */
+static PyObject *plain_repr(const char *name, PyObject *arguments)
+{
+    PyObject *text = PyUnicode_FromFormat("%s(", name);
+
+    for (Py_ssize_t i = 0; text != NULL && i < PyTuple_GET_SIZE(arguments); i++) {
+        PyObject *argument = PyTuple_GET_ITEM(arguments, i),
+                 *repr = Py_TYPE(argument)->tp_repr(argument);
+
+        if (repr == NULL)
+            Py_CLEAR(text);
+        else
+            Py_SETREF(text, PyUnicode_FromFormat(i == 0 ? "%U%U" : "%U, %U", text, repr));
+        Py_XDECREF(repr);
+    }
+    if (text != NULL)
+        Py_SETREF(text, PyUnicode_FromFormat("%U)", text));
+    return text;
+}
+
+/*
  * The cause to report: repr(exception) where that is harmless, else the type's name, since a user's
  * __repr__ could do anything.
  */
 static uint32_t cause_of(PyObject *exception)
 {
-    const char *name = Py_TYPE(exception)->tp_name, *text = NULL;
+    const char *name = Py_TYPE(exception)->tp_name, *dot = strrchr(name, '.'), *text = NULL;
     Py_ssize_t size = 0;
     PyObject *repr = NULL;
     uint32_t cause;
 
+    if (dot != NULL)
+        name = dot + 1;
     if (PyExceptionInstance_Check(exception) && has_plain_repr(exception)) {
-        repr = PyObject_Repr(exception);
+        repr = plain_repr(name, ((PyBaseExceptionObject *)exception)->args);
         if (repr != NULL)
             text = PyUnicode_AsUTF8AndSize(repr, &size);
         if (text == NULL)
-            PyErr_Clear(); /* out of memory, too deep, or a lone surrogate */
+            PyErr_Clear(); /* out of memory, or a lone surrogate */
     }
     cause = text != NULL ? agent_cause(text, (size_t)size) : agent_cause(name, strlen(name));
     Py_XDECREF(repr);

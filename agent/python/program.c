@@ -78,9 +78,8 @@ static PyObject *conclude(PyThreadState *thread, struct hidden hidden, PyObject 
     int interrupted;
 
     if (result != NULL) {
-        Py_DECREF(result);
         show_frames(thread, hidden);
-        Py_RETURN_TRUE;
+        return Py_BuildValue("(N)", result);
     }
     if (PyErr_ExceptionMatches(PyExc_SystemExit)) {
         show_frames(thread, hidden);
@@ -91,7 +90,7 @@ static PyObject *conclude(PyThreadState *thread, struct hidden hidden, PyObject 
     show_frames(thread, hidden);
     if (interrupted)
         end_by_interrupt();
-    Py_RETURN_FALSE;
+    Py_RETURN_NONE;
 }
 
 PyObject *program_run_method(PyObject *module, PyObject *arguments)

@@ -105,39 +105,35 @@ class Hook:
             loader.get_code = self._get_code(loader)
 
     def _get_code(self, loader):
-        plain = loader.get_code
-
-        def get_code(fullname):
-            path = loader.get_filename(fullname)
-            # A zip file has one loader for all of its modules.
-            if not self._selection.has(fullname, path):
-                return plain(fullname)
-            return self._woven(loader, fullname, path, plain)
-
-        return get_code
-
-    def _woven(self, loader, name, path, get_plain):
-        cache = None
-        if isinstance(loader, SourceFileLoader):
-            cache = _Cache.of(loader, name, path)
+        def before(name):
+            path = loader.get_filename(name)
+            cache = self._cache(loader, name, path)
             found = cache and cache.read()
-            if found is not None:
-                self.counters["woven_from_cache"] += 1
-                return self._bind(*found)
-        # First as without the agent: warnings, errors and the plain bytecode file are then what they always were.
-        plain = get_plain(name)
-        try:
+            if not found:
+                return None
+            self.counters["woven_from_cache"] += 1
+            return self._bind(*found)
+
+        def after(name, plain):
+            path = loader.get_filename(name)
+            # A zip file has one loader for all of its modules.
+            if not self._selection.has(name, path):
+                return plain
             source = loader.get_data(path) if isinstance(loader, SourceFileLoader) else loader.get_source(name)
-        except OSError:
-            source = None
-        if plain is None or source is None:
-            return plain
-        found = self.weave(source, plain, name)
-        if found is None:
-            return plain
-        if cache:
-            cache.write(found)
-        return self._bind(*found)
+            found = None if source is None else self.weave(source, plain, name)
+            if found is None:
+                return plain
+            cache = self._cache(loader, name, path)
+            if cache:
+                cache.write(found)
+            return self._bind(*found)
+
+        # In between the plain code is made as without the agent: warnings, errors and its own bytecode file are what they always were.
+        return _kieker.loader_method(before, loader.get_code, after)
+
+    @staticmethod
+    def _cache(loader, name, path):
+        return _Cache.of(loader, name, path) if isinstance(loader, SourceFileLoader) else None
 
     def weave(self, source, plain, name):
         """Code with placeholders and the operations, or None when that module cannot be woven."""

@@ -106,11 +106,11 @@ class _Module:
 
         sys.argv[:] = ["-m"] + self._arguments
         _new_main()
-        return 0 if _kieker.run(runpy._run_module_as_main, (self.name,)) else 1
+        return 0 if _kieker.run(runpy._run_module_as_main, (self.name,)) is not None else 1
 
 
 def _script(rest):
-    path = rest[0]
+    path = os.path.join(os.getcwd(), rest[0])
     importer = PathFinder._path_importer_cache(path)
     if importer is not None:
         return _Archive(path, rest)
@@ -136,14 +136,14 @@ class _Archive:
         else:
             sys.path.insert(0, self._path)
         _new_main()
-        return 0 if _kieker.run(runpy._run_module_as_main, ("__main__", False)) else 1
+        return 0 if _kieker.run(runpy._run_module_as_main, ("__main__", False)) is not None else 1
 
 
 class _Script:
     """A file."""
 
     def __init__(self, path, arguments):
-        self.name = self._path = os.path.abspath(path) if sys.version_info >= (3, 9) else path
+        self.name = self._path = path
         self._arguments = arguments
         self._directory = os.path.dirname(os.path.realpath(path))
         try:
@@ -170,16 +170,16 @@ class _Script:
             loader = SourceFileLoader("__main__", self._path)
             prepare, arguments = compile, (self._source, self._path, "exec", 0, True)
         names["__loader__"] = loader
-        code = []
         # Compiled as the program's first step: a SyntaxError is shown without a trace of ours.
-        done = _kieker.run(lambda *values: code.append(prepare(*values)), arguments)
-        if done:
+        done = _kieker.run(prepare, arguments)
+        if done is not None:
+            code, = done
             if hook is not None and not self._path.endswith(".pyc"):
-                code[0] = hook.weave_main(self._source, code[0], _module_name(self._path))
-            done = _kieker.run_code(code.pop(), names)
+                code = hook.weave_main(self._source, code, _module_name(self._path))
+            done = _kieker.run_code(code, names)
         names.pop("__file__", None)
         names.pop("__cached__", None)
-        return 0 if done else 1
+        return 0 if done is not None else 1
 
 
 def _module_name(path):

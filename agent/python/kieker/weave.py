@@ -139,12 +139,17 @@ def _wrap(node, index):
     documented = isinstance(first, _ast.Expr) and isinstance(first.value, _ast.Constant) and type(first.value.value) is str
     kept, body = body[:documented], body[documented:]
     if not body:
-        body = [_ast.Pass(**_place(first.lineno))]
+        body = [_ast.Pass(**_place(node.lineno))]
     # The line of the first instruction that there was: so that a debugger sees no other than before.
     begin = _place(next((_first_line(s) for s in body if not isinstance(s, _WITHOUT_CODE)), _first_line(body[0])))
-    end = _place(None if _HAS_NO_LINE else max(node.end_lineno or 0, node.lineno))
-    failed = _ast.ExceptHandler(type=None, name=None, body=[_probe(_ast.UAdd, index, end), _ast.Raise(exc=None, cause=None, **end)], **end)
-    inner = _ast.Try(body=[_probe(_ast.USub, index, begin)] + body, handlers=[failed], orelse=[], finalbody=[], **begin)
+    # The end takes the line of whatever it follows. For that, falling off the end must be a way of its own out of each branch.
+    end = _place(None if _HAS_NO_LINE else body[-1].end_lineno)
+    if not isinstance(body[-1], (_ast.Return, _ast.Raise)):
+        body = body + [_ast.Return(value=None, **end)]
+    # An exception that passes leaves a frame which is to have a line, but no line of the body was reached by that.
+    failed = _place(node.lineno)
+    handler = _ast.ExceptHandler(type=None, name=None, body=[_probe(_ast.UAdd, index, failed), _ast.Raise(exc=None, cause=None, **failed)], **failed)
+    inner = _ast.Try(body=[_probe(_ast.USub, index, begin)] + body, handlers=[handler], orelse=[], finalbody=[], **begin)
     outer = _ast.Try(body=[inner], handlers=[], orelse=[], finalbody=[_probe(_ast.Invert, index, end)], **begin)
     node.body = kept + [outer]
 
