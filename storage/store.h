@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the rest knows of a database: one writer that commits batches, and any number of readers, each asked from one
- * thread, that answer the questions of the verbs while the writer goes on. Nothing here says which database it is.
+ * What the rest knows of a database: one writer that commits batches, and any number of readers,
+ * each asked from one thread, that answer the questions of the verbs while the writer goes on.
+ * Nothing here says which database it is.
  *
- * Errors: 0 or a pointer is success; -1 or NULL a failure, and the sentence is in *_error(), fit to be shown to a user.
+ * Errors: 0 or a pointer is success; -1 or NULL a failure, and the sentence is in *_error(), fit to
+ * be shown to a user.
  */
 #ifndef KIEKER_STORAGE_STORE_H
 #define KIEKER_STORAGE_STORE_H
@@ -14,21 +16,27 @@
 /* The writer: one a database, at most. */
 struct store;
 
-enum store_durability { DURABLE_COMMIT, DURABLE_POWER }; /* survives a killed process; a power cut too */
+enum store_durability {
+    DURABLE_COMMIT,
+    DURABLE_POWER
+}; /* survives a killed process; a power cut too */
 
 /*
- * Opens the database, makes it if it is not there, brings an older schema up to date, ends traces that a killed
- * collector left open (they are incomplete), and fills the empty `model` and `start` for the assembler. On failure NULL,
- * with the sentence in `error`: names the file, says what to do.
+ * Opens the database, makes it if it is not there, brings an older schema up to date, ends traces
+ * that a killed collector left open (they are incomplete), and fills the empty `model` and `start`
+ * for the assembler. On failure NULL, with the sentence in `error`: names the file, says what to
+ * do.
  */
-struct store *store_open(const char *location, enum store_durability durability, struct model *model,
-    struct assembler_start *start, char *error, size_t error_size);
+struct store *store_open(const char *location, enum store_durability durability,
+    struct model *model, struct assembler_start *start, char *error, size_t error_size);
 void store_close(struct store *store);
 
-/* All of it or nothing. -1: nothing of it is stored, the batch is as it was and may be tried again (see store_is_full). */
+/* All of it or nothing. -1: nothing of it is stored, the batch is as it was and may be tried again
+ * (see store_is_full). */
 int store_commit(struct store *store, struct batch *batch);
 
-/* Work that may wait (merging small blocks): a piece of at most some 50 ms. 1: there is more; 0: none now; -1 failed. */
+/* Work that may wait (merging small blocks): a piece of at most some 50 ms. 1: there is more; 0:
+ * none now; -1 failed. */
 int store_tidy(struct store *store);
 
 const char *store_error(const struct store *store);
@@ -36,7 +44,8 @@ const char *store_error(const struct store *store);
 /* Whether the last failure was for want of disk space. */
 int store_is_full(const struct store *store);
 
-/* Where the database is by default: $KIEKER_DATABASE, else below $XDG_STATE_HOME or ~/.local/state. malloc'ed; NULL: no home. */
+/* Where the database is by default: $KIEKER_DATABASE, else below $XDG_STATE_HOME or ~/.local/state.
+ * malloc'ed; NULL: no home. */
 char *store_default_location(void);
 
 /* Reading. */
@@ -50,19 +59,23 @@ const char *store_reader_error(const struct store_reader *reader);
 /* A query running longer fails, saying so; 0 takes the limit away. */
 void store_reader_limit(struct store_reader *reader, unsigned milliseconds);
 
-/* What to look at; all zero (store_filter_all) is everything. Strings are globs (* and ?) where said. */
+/* What to look at; all zero (store_filter_all) is everything. Strings are globs (* and ?) where
+ * said. */
 struct store_filter {
-    const char *run, *host;         /* exact */
-    const char *operation;          /* glob on operation, or on component.operation; of traces: any call in it */
-    const char *component;          /* glob, likewise */
-    const char *root;               /* glob on the root call's operation, or component.operation */
-    int64_t since, until;           /* ns since 1970, of a trace's start, of a call's end (by minutes) otherwise; 0: open */
+    const char *run, *host; /* exact */
+    const char
+        *operation; /* glob on operation, or on component.operation; of traces: any call in it */
+    const char *component; /* glob, likewise */
+    const char *root;      /* glob on the root call's operation, or component.operation */
+    int64_t since, until;  /* ns since 1970, of a trace's start, of a call's end (by minutes)
+                              otherwise; 0: open */
     int64_t min_duration, max_duration; /* ns; max 0: open */
     uint64_t min_calls;
-    int failed;                     /* only with failed calls */
-    int state;                      /* enum trace_state, or STATE_ANY, or STATE_NOT_COMPLETE */
-    uint32_t class;                 /* 0: any */
-    /* Traces with a call by `caller` of `callee`: operation ids as text, "entry" as caller; or components. NULL: any. */
+    int failed;     /* only with failed calls */
+    int state;      /* enum trace_state, or STATE_ANY, or STATE_NOT_COMPLETE */
+    uint32_t class; /* 0: any */
+    /* Traces with a call by `caller` of `callee`: operation ids as text, "entry" as caller; or
+     * components. NULL: any. */
     const char *caller, *callee, *caller_component, *callee_component;
 };
 
@@ -70,11 +83,20 @@ enum { STATE_ANY = -1, STATE_NOT_COMPLETE = -2 /* incomplete or damaged */ };
 
 extern const struct store_filter store_filter_all;
 
-enum trace_sort { SORT_START, SORT_DURATION, SORT_CALLS, SORT_DEPTH, SORT_FAILED, SORT_ID, TRACE_SORTS };
+enum trace_sort {
+    SORT_START,
+    SORT_DURATION,
+    SORT_CALLS,
+    SORT_DEPTH,
+    SORT_FAILED,
+    SORT_ID,
+    TRACE_SORTS
+};
 
 struct trace_row {
     struct trace trace;
-    const char *run, *host, *session, *root, *component, *peer; /* texts; root and component of the root call */
+    const char *run, *host, *session, *root, *component,
+        *peer; /* texts; root and component of the root call */
     uint32_t root_operation;
 };
 
@@ -88,20 +110,25 @@ struct trace_page {
     char next[64];  /* token of the next page; empty: this was the last */
 };
 
-/* Rows are lent for the time of the call back; a call back that returns non-zero ends the query (success). */
+/* Rows are lent for the time of the call back; a call back that returns non-zero ends the query
+ * (success). */
 typedef int trace_sink(void *context, const struct trace_row *row);
-int store_traces(struct store_reader *reader, const struct store_filter *filter, struct trace_page *page, trace_sink *sink, void *context);
+int store_traces(struct store_reader *reader, const struct store_filter *filter,
+    struct trace_page *page, trace_sink *sink, void *context);
 
-/* One trace: 1, 0 if there is none with this id, -1. The row is lent until the reader is used again. */
+/* One trace: 1, 0 if there is none with this id, -1. The row is lent until the reader is used
+ * again. */
 int store_trace(struct store_reader *reader, uint64_t id, struct trace_row *row);
 
 /* Its chunks in order. */
 typedef int chunk_sink(void *context, const struct chunk_view *chunk);
 int store_chunks(struct store_reader *reader, uint64_t id, chunk_sink *sink, void *context);
 
-/* Text of a name id; component and name of an operation id: lent until the reader is used again; "" if there is none. */
+/* Text of a name id; component and name of an operation id: lent until the reader is used again; ""
+ * if there is none. */
 const char *store_name(struct store_reader *reader, uint32_t name);
-int store_operation(struct store_reader *reader, uint32_t operation, const char **name, const char **component);
+int store_operation(
+    struct store_reader *reader, uint32_t operation, const char **name, const char **component);
 
 /* Statistics of a set of calls: exact but the quantiles, which are within 1 %. Durations in ns. */
 struct call_stats {
@@ -117,7 +144,8 @@ struct operation_row {
 };
 typedef int operation_sink(void *context, const struct operation_row *row);
 /* One row an operation (all hosts and runs that match taken together), unordered. */
-int store_operations(struct store_reader *reader, const struct store_filter *filter, operation_sink *sink, void *context);
+int store_operations(struct store_reader *reader, const struct store_filter *filter,
+    operation_sink *sink, void *context);
 
 enum graph_level { LEVEL_OPERATION, LEVEL_COMPONENT, LEVEL_CONTAINER, GRAPH_LEVELS };
 
@@ -134,18 +162,23 @@ struct graph_sink {
     int (*edge)(void *context, const struct graph_edge *edge);
     void *context;
 };
-/* Nodes first (the entry, id "entry", if it calls anything), then edges; calls within one node are an edge to itself. */
-int store_graph(struct store_reader *reader, const struct store_filter *filter, enum graph_level level, const struct graph_sink *sink);
+/* Nodes first (the entry, id "entry", if it calls anything), then edges; calls within one node are
+ * an edge to itself. */
+int store_graph(struct store_reader *reader, const struct store_filter *filter,
+    enum graph_level level, const struct graph_sink *sink);
 
 struct path_row {
-    uint32_t path, parent; /* parent 0: a root call. Equal paths of several runs and hosts are one row */
+    uint32_t path,
+        parent; /* parent 0: a root call. Equal paths of several runs and hosts are one row */
     uint32_t operation;
     const char *name, *component;
     struct call_stats stats;
 };
 typedef int path_sink(void *context, const struct path_row *row);
-/* The aggregated call tree, parents before children. With `operation` in the filter: what lies below its outermost calls. */
-int store_tree(struct store_reader *reader, const struct store_filter *filter, path_sink *sink, void *context);
+/* The aggregated call tree, parents before children. With `operation` in the filter: what lies
+ * below its outermost calls. */
+int store_tree(
+    struct store_reader *reader, const struct store_filter *filter, path_sink *sink, void *context);
 
 struct latency_row {
     int64_t at; /* ns since 1970, the minute's begin */
@@ -153,7 +186,8 @@ struct latency_row {
 };
 typedef int latency_sink(void *context, const struct latency_row *row);
 /* Minute by minute, ascending; without `operation` in the filter: of root calls. */
-int store_latency(struct store_reader *reader, const struct store_filter *filter, latency_sink *sink, void *context);
+int store_latency(struct store_reader *reader, const struct store_filter *filter,
+    latency_sink *sink, void *context);
 
 struct run_row {
     const char *name;

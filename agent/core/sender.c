@@ -17,8 +17,9 @@
 #define CONNECTING_NS 5000000u /* how often an answer to a connection request is looked for */
 #define BUSY_ENTRIES                                                                               \
     2048u /* a round that took at least so many is followed by the next one at once */
-#define LATENCY_NS 50000000u /* how long a record may lie in the buffer while there is more to do  \
-                              */
+#define LATENCY_NS                                                                                 \
+    50000000u /* how long a record may lie in the buffer while there is more to do                 \
+               */
 #define RETRY_FIRST_NS 100000000u /* between connection requests, */
 #define RETRY_LAST_NS 1000000000u /* less and less often */
 #define COUNTERS_NS 1000000000u   /* losses are told to the collector at most so often */

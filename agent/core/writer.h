@@ -11,8 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WRITER_CONNECT_NS 2000000000u /* how long an answer to a connection request is waited for  \
-                                       */
+#define WRITER_CONNECT_NS                                                                          \
+    2000000000u /* how long an answer to a connection request is waited for                        \
+                 */
 #define WRITER_HOST_MAX 256u
 
 struct writer {

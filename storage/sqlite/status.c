@@ -178,9 +178,9 @@ static void read_run(sqlite3_stmt *statement, const struct running *running, str
 static int give_runs(
     struct store_reader *reader, const struct running *running, run_sink *sink, void *context)
 {
-    sqlite3_stmt *statement = database_prepare(
-        &reader->database, "SELECT id, name, first_at, last_at, streams, records, traces, calls, "
-                           "failed, incomplete FROM runs ORDER BY id");
+    sqlite3_stmt *statement = database_prepare(&reader->database,
+        "SELECT id, name, first_at, last_at, streams, records, traces, calls, "
+        "failed, incomplete FROM runs ORDER BY id");
     struct run_row row;
     int got;
 

@@ -91,7 +91,8 @@ static int append_block(struct store *store, int64_t id, struct block_row *rows,
         struct piece piece;
 
         at[i] = parts[i].size;
-        if (bytes && (pack_next(&in, &piece) < 0 || pack_get(&store->packer, &piece, &parts[i]) < 0))
+        if (bytes &&
+            (pack_next(&in, &piece) < 0 || pack_get(&store->packer, &piece, &parts[i]) < 0))
             goto done;
     }
     for (uint32_t i = 0; i < block.count; i++) {
