@@ -91,6 +91,7 @@ int collector_start_intake(struct collector *c)
     struct event_config *no_lock = event_config_new();
 
     live_init(&c->live);
+    pthread_mutex_init(&c->figures_lock, NULL);
     /* One thread alone touches the loop: others speak to it through a descriptor. */
     if (no_lock) {
         event_config_set_flag(no_lock, EVENT_BASE_FLAG_NOLOCK);
@@ -108,7 +109,12 @@ static void get_figures(void *context, struct figures *figures)
 {
     struct collector *c = context;
 
-    intake_figures(c->intake, figures);
+    pthread_mutex_lock(&c->figures_lock);
+    if (c->intake)
+        intake_figures(c->intake, figures);
+    else
+        *figures = c->last_figures;
+    pthread_mutex_unlock(&c->figures_lock);
 }
 
 static void web_complains(void *context, const char *sentence)
@@ -254,6 +260,20 @@ int collector_run(struct collector *c)
     return event_base_dispatch(c->base) < 0 ? fail(c, "the event loop failed") : 0;
 }
 
+/* Before the page ends: a query that takes long must not keep what has come from being stored. */
+static void stop_intake(struct collector *c)
+{
+    struct intake *intake = c->intake;
+
+    if (intake == NULL)
+        return;
+    pthread_mutex_lock(&c->figures_lock);
+    intake_figures(intake, &c->last_figures);
+    c->intake = NULL;
+    pthread_mutex_unlock(&c->figures_lock);
+    c->lost = intake_stop(intake);
+}
+
 void collector_stop(struct collector *c)
 {
     if (c->settings.ready_file && c->is_ready)
@@ -266,12 +286,13 @@ void collector_stop(struct collector *c)
     sockets_close(&c->sockets);
     if (c->connections)
         connections_drain(c->connections);
+    connections_free(c->connections);
+    stop_intake(c);
     web_stop(c->web);
     sockets_close(&c->http_sockets);
-    connections_free(c->connections);
-    c->lost = intake_stop(c->intake);
     if (c->base) {
         event_base_free(c->base);
+        pthread_mutex_destroy(&c->figures_lock);
         live_fini(&c->live);
     }
     if (c->store)

@@ -21,6 +21,8 @@ struct collector {
     struct model model;
     struct assembler_start start;
     struct intake *intake;
+    pthread_mutex_t figures_lock; /* between the intake's end and those who ask for its figures */
+    struct figures last_figures;
     struct connections *connections;
     struct listener *listener;
     struct web *web;

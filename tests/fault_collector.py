@@ -131,6 +131,10 @@ class Hostile(unittest.TestCase):
         self.assertEqual(self.collector.log_lines(" warn "), [])
         self.assertEqual(len(self.collector.log_lines("event=closed", "records=0")), 5)
 
+    def wait_for_end_of(self, clients):
+        until(lambda: self.collector.metric("connections_total") == 1 + clients, "them to be accepted")
+        until(lambda: self.collector.metric("connections") == 1, "their end")
+
     def test_random_bytes(self):
         dice = random.Random(SEED)
         for _ in range(100):
@@ -138,7 +142,7 @@ class Hostile(unittest.TestCase):
                 self.collector.send(dice.randbytes(dice.randrange(1, 5000)))
             except ConnectionError:
                 pass  # ended while it was sending: that may be
-        until(lambda: self.collector.metric("connections") == 1, "their end")
+        self.wait_for_end_of(100)
         self.assertEqual(len(self.collector.log_lines(" warn connection event=")), 100)
 
     def test_random_changes(self):
@@ -153,7 +157,7 @@ class Hostile(unittest.TestCase):
                 self.collector.send(data)
             except ConnectionError:
                 pass
-        until(lambda: self.collector.metric("connections") == 1, "their end")
+        self.wait_for_end_of(300)
         self.assertEqual(len(self.collector.log_lines("connection event=", "stream=")) - len(self.collector.log_lines("event=opened")), 300)
 
     def test_500_connections(self):
