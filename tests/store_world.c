@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -90,8 +91,7 @@ static void put_execution(
     at = bytes_put32(at, (uint32_t)(OPERATIONS + 2 * op));
     at = bytes_put64(bytes_put32(at, SESSION), (uint64_t)trace);
     at = bytes_put64(bytes_put64(at, (uint64_t)tin), (uint64_t)tout);
-    used(
-        feed, bytes_put32(bytes_put32(bytes_put32(at, HOST), (uint32_t)eoi), (uint32_t)ess));
+    used(feed, bytes_put32(bytes_put32(bytes_put32(at, HOST), (uint32_t)eoi), (uint32_t)ess));
 }
 
 static void put_cpu(struct feed *feed, int64_t time)
@@ -130,8 +130,7 @@ static void start_assembler(struct world *world)
     char error[512];
 
     ck_assert_int_eq(model_init(&model), 0);
-    world->store =
-        store_open(world->path, DURABLE_COMMIT, &model, &start, error, sizeof(error));
+    world->store = store_open(world->path, DURABLE_COMMIT, &model, &start, error, sizeof(error));
     ck_assert_msg(world->store != NULL, "%s", error);
     world->assembler = assembler_new(&model, &start, "default");
     ck_assert_ptr_nonnull(world->assembler);
@@ -244,8 +243,8 @@ static struct known *known_of(struct world *world, uint64_t id)
     return known;
 }
 
-static void keep_parts(struct known *known, const struct batch *batch, const uint64_t *offset,
-    const uint32_t *size)
+static void keep_parts(
+    struct known *known, const struct batch *batch, const uint64_t *offset, const uint32_t *size)
 {
     for (int i = 0; i < CHUNK_PARTS; i++)
         ck_assert_int_eq(
@@ -336,6 +335,64 @@ struct store_reader *world_read(struct world *world)
 
     ck_assert_msg(reader != NULL, "%s", error);
     return reader;
+}
+
+static void on_enter(void *context, struct call *call)
+{
+    (void)context;
+    call->user = (void *)(uintptr_t)call->operation;
+}
+
+static void on_leave(void *context, struct call *call)
+{
+    struct known *known = context;
+
+    *list_add(&known->calls) = (struct known_call){.operation = call->operation,
+        .caller = (uint32_t)(uintptr_t)call->caller_user,
+        .start = call->start,
+        .duration = call->duration,
+        .self = call->self,
+        .failed = call->failed,
+        .open = call->open};
+}
+
+static int feed_walk(void *context, const struct chunk_view *chunk)
+{
+    ck_assert_msg(walk_feed(context, chunk) == 0, "%s", walk_error(context));
+    return 0;
+}
+
+void world_learn_calls(struct world *world, struct store_reader *reader)
+{
+    for (size_t i = 0; i < world->known.count; i++) {
+        struct known *known = &world->known.items[i];
+        const struct walker walker = {on_enter, on_leave, known};
+        struct walk *walk = walk_new(&known->trace, &walker);
+        int64_t first = INT64_MAX;
+        uint64_t failed = 0;
+
+        known->calls.count = 0;
+        ck_assert_int_eq(store_chunks(reader, known->trace.id, feed_walk, walk), 0);
+        ck_assert_int_eq(walk_end(walk), 0);
+        walk_free(walk);
+        for (size_t j = 0; j < known->calls.count; j++) {
+            const struct known_call *call = &known->calls.items[j];
+
+            first = call->start < first ? call->start : first;
+            failed += call->failed != 0;
+        }
+        ck_assert_uint_eq(known->calls.count, known->trace.calls);
+        ck_assert_uint_eq(failed, known->trace.failed);
+        if (known->calls.count > 0)
+            ck_assert_int_eq(first, known->trace.start);
+    }
+}
+
+unsigned world_seed(void)
+{
+    const char *seed = getenv("SEED");
+
+    return seed ? (unsigned)atoi(seed) : (unsigned)time(NULL);
 }
 
 const char *world_operation(struct world *world, uint32_t operation)

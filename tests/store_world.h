@@ -15,8 +15,8 @@
 
 struct known_call {
     uint32_t operation, caller; /* caller 0: a root call */
-    int64_t end, duration, self;
-    int failed;
+    int64_t start, duration, self;
+    int failed, open;
 };
 
 /* A trace as the batches had it last. */
@@ -49,7 +49,8 @@ struct world {
 /* Opens a new database, with streams of the runs "run0", "run1" … on hosts "host0" … */
 void world_open(struct world *world, unsigned seed);
 
-/* Makes `traces` random traces of up to `calls` calls on random streams, committing now and then. */
+/* Makes `traces` random traces of up to `calls` calls on random streams, committing now and then.
+ */
 void world_make(struct world *world, unsigned traces, unsigned calls, unsigned commits);
 
 /* Begins a trace whose calls do not end. */
@@ -61,10 +62,16 @@ void world_commit(struct world *world);
 /* Closes the streams, commits, closes the store. The files stay until world_remove. */
 void world_close(struct world *world);
 
-/* Forgets the store without closing anything, as a killed process would. Only in a child. */
+/* Deletes the files and what is kept in mind. */
 void world_remove(struct world *world);
 
 struct store_reader *world_read(struct world *world);
+
+/* Fills `calls` of every known trace from its stored chunks. */
+void world_learn_calls(struct world *world, struct store_reader *reader);
+
+/* $SEED, or one of the clock. */
+unsigned world_seed(void);
 
 /* The known trace with that id, or NULL. */
 struct known *world_find(struct world *world, uint64_t id);

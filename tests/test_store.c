@@ -7,14 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-static unsigned new_seed(void)
-{
-    const char *seed = getenv("SEED");
-
-    return seed ? (unsigned)atoi(seed) : (unsigned)time(NULL);
-}
 
 /* ---- one trace */
 
@@ -89,7 +81,7 @@ START_TEST(test_everything_comes_back)
     struct store_reader *reader;
     struct world world;
 
-    world_open(&world, new_seed());
+    world_open(&world, world_seed());
     world_make(&world, 300, 40, 40);
     world_make(&world, 6000, 6, 0);
     for (int i = 0; i < 10; i++)
@@ -113,7 +105,7 @@ START_TEST(test_merging_keeps_all)
     struct world world;
     int more;
 
-    world_open(&world, new_seed());
+    world_open(&world, world_seed());
     reader = world_read(&world);
     for (int round = 0; round < 4; round++) {
         world_make(&world, 150, 8, 120);

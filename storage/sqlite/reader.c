@@ -157,9 +157,10 @@ static int set_up(struct store_reader *reader)
     sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, 64 << 20);
     sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, 0);
     sqlite3_progress_handler(handle, STEPS_BETWEEN_LOOKS, on_progress, reader);
-    return functions_register(handle) == SQLITE_OK && vtab_register(reader) == SQLITE_OK
-               ? 0
-               : database_failed(&reader->database);
+    if (functions_register(handle) != SQLITE_OK || vtab_register(reader) != SQLITE_OK)
+        return database_failed(&reader->database);
+    /* Connects them once and for all: under the authorizer of SQL from outside SQLite could not. */
+    return database_execute(&reader->database, "SELECT 1 FROM trace, call WHERE 0");
 }
 
 struct store_reader *store_read(const char *location, char *error, size_t error_size, int *missing)
