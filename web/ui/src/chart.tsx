@@ -3,7 +3,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Minute } from "./api.ts";
-import { atToMs, count, duration, minute } from "./format.ts";
+import { atToMs, count, duration, minute, plural } from "./format.ts";
 import { useNarrow, useSize } from "./hooks.ts";
 import { LINES, type Plot } from "./plotlines.ts";
 import { token, useTheme } from "./theme.ts";
@@ -24,7 +24,7 @@ function said(rows: readonly Minute[], atS: number | null): string {
   const r = (atS !== null && rows.find((m) => atToMs(m.at) / 1000 === atS)) || rows[rows.length - 1];
   if (!r) return "";
   const at = minute(r.at);
-  return `${at} · ${count(r.calls)} calls · ${r.failed ? `${count(r.failed)} failed · ` : ""}p50 ${duration(r.p50_ns)} · p95 ${duration(r.p95_ns)} · p99 ${duration(r.p99_ns)} · max ${duration(r.max_ns)}`;
+  return `${at} · ${plural(r.calls, "call")} · ${r.failed ? `${count(r.failed)} failed · ` : ""}p50 ${duration(r.p50_ns)} · p95 ${duration(r.p95_ns)} · p99 ${duration(r.p99_ns)} · max ${duration(r.max_ns)}`;
 }
 
 export function LatencyChart({ rows, of, height = 210, onSelect }: Props) {

@@ -41,13 +41,17 @@ function around(edges: readonly GraphEdge[], focus: string, hops: number): Set<s
 }
 
 /**
- * `max` nodes that hang together: from the entry (or the focus) on, always the heaviest of those that an
- * edge leads to; when no more are reached, the heaviest of the rest begins anew.
+ * `max` nodes that hang together: from the focus on, either way, or from the entry on, always the heaviest
+ * of those that an edge leads to; when no more are reached, the heaviest of the rest begins anew.
  */
-function heaviest(nodes: readonly GraphNode[], edges: readonly GraphEdge[], first: readonly string[], max: number): GraphNode[] {
+function heaviest(nodes: readonly GraphNode[], edges: readonly GraphEdge[], focus: string | undefined, max: number): GraphNode[] {
   const rest = new Map([...nodes].sort((a, b) => b.total_ns - a.total_ns || b.calls - a.calls || (a.id < b.id ? -1 : 1)).map((n) => [n.id, n]));
   const next = new Map<string, string[]>();
-  for (const e of edges) (next.get(e.source) ?? next.set(e.source, []).get(e.source)!).push(e.target);
+  const link = (a: string, b: string) => (next.get(a) ?? next.set(a, []).get(a)!).push(b);
+  for (const e of edges) {
+    link(e.source, e.target);
+    if (focus) link(e.target, e.source);
+  }
   const taken: GraphNode[] = [];
   const reached = new Map<string, GraphNode>();
   const take = (n: GraphNode) => {
@@ -59,10 +63,8 @@ function heaviest(nodes: readonly GraphNode[], edges: readonly GraphEdge[], firs
       if (callee) reached.set(id, callee);
     }
   };
-  for (const id of first) {
-    const n = rest.get(id);
-    if (n) take(n);
-  }
+  const first = rest.get(focus ?? ENTRY);
+  if (first) take(first);
   while (taken.length < max && rest.size > 0) {
     let best: GraphNode | undefined;
     for (const n of reached.values()) if (!best || n.total_ns > best.total_ns) best = n;
@@ -92,7 +94,7 @@ export function choose(graph: Graph, c: Choice): Part {
     const linked = new Set(edges.flatMap((e) => [e.source, e.target]));
     nodes = nodes.filter((n) => linked.has(n.id));
   }
-  const shown = heaviest(nodes, edges, [c.focus ?? ENTRY, ENTRY], c.max);
+  const shown = heaviest(nodes, edges, c.focus, c.max);
   const ids = new Set(shown.map((n) => n.id));
   edges = thinned(edges.filter((e) => ids.has(e.source) && ids.has(e.target)), shown.length * EDGES_A_NODE, c.focus);
   // an entry that leads nowhere says nothing

@@ -25,6 +25,14 @@ export function columns(rows: readonly Minute[]): (number | null)[][] {
     LINES.forEach(([, key], i) => out[i + 1]!.push(Math.max(1, r[key])));
     last = s;
   }
+  const [first, end] = [out[0]![0], out[0]![out[0]!.length - 1]];
+  const lack = LEAST_S - (end! - first!);
+  if (lack > 0) {
+    // a few minutes are not stretched to fill the width, and one minute is a point in the middle
+    out[0]!.unshift(first! - lack / 2);
+    out[0]!.push(end! + lack / 2);
+    for (let i = 1; i < 4; i++) out[i] = [null, ...out[i]!, null];
+  }
   return out;
 }
 
@@ -45,13 +53,6 @@ function clock(_u: uPlot, at: number[]): string[] {
   });
 }
 
-/** A few minutes are not stretched to fill the width, and one minute is a point in the middle. */
-function atLeast(_u: uPlot, min: number | null, max: number | null): [number, number] {
-  const [a, b] = [min ?? Date.now() / 1000, max ?? Date.now() / 1000];
-  const lack = Math.max(0, LEAST_S - (b - a)) / 2;
-  return [a - lack, b + lack];
-}
-
 function options(r: PlotRequest, show: (x: number | null) => void): uPlot.Options {
   const thin = { stroke: r.color("line"), width: 1 };
   const axis = { stroke: r.color("muted"), grid: thin, ticks: thin, font: "12px system-ui, sans-serif" };
@@ -60,7 +61,7 @@ function options(r: PlotRequest, show: (x: number | null) => void): uPlot.Option
     height: r.height,
     legend: { show: false },
     cursor: { y: false, drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
-    scales: { x: { time: true, range: atLeast }, y: { distr: 3 } },
+    scales: { x: { time: true }, y: { distr: 3 } },
     axes: [
       { ...axis, incrs: STEPS_S, values: clock },
       {

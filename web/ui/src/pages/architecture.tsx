@@ -18,6 +18,7 @@ import { change, useParam, type Place } from "../url.ts";
 const LEVELS = ["component", "operation", "container"];
 const REFRESH_MS = 3000;
 const HOPS = ["1", "2", "3", "4"];
+const HOPS_USUAL = "2"; // one shows of a leaf only who calls it
 
 interface Drawn {
   key: string; // of the question it answers
@@ -85,7 +86,15 @@ function sorted(edges: readonly GraphEdge[], by: string, order: "asc" | "desc", 
   });
 }
 
-function Toolbar({ at, part, hidden, children }: { at: Place; part: Part | null; hidden: string; children: ComponentChildren }) {
+/** "59 of 105 nodes, 120 of 334 edges": what is seen, and of how much. */
+function shownOf(part: Part): string {
+  const of = (shown: number, hidden: number, what: string) =>
+    hidden > 0 ? `${count(shown)} of ${plural(shown + hidden, what)}` : plural(shown, what);
+  const nodes = part.nodes.filter((n) => n.id !== ENTRY).length;
+  return `${of(nodes, part.hiddenNodes, "node")}, ${of(part.edges.length, part.hiddenEdges, "edge")}`;
+}
+
+function Toolbar({ at, part, truncated, children }: { at: Place; part: Part | null; truncated: boolean; children: ComponentChildren }) {
   const [find = "", setFind] = useParam("find");
   const [least = "", setLeast] = useParam("edge-calls");
   const level = at.query["level"] ?? "component";
@@ -124,7 +133,7 @@ function Toolbar({ at, part, hidden, children }: { at: Place; part: Part | null;
         <span class="chip">
           <label>
             focus, hops{" "}
-            <select value={at.query["hops"] ?? "1"} onChange={(e) => change({ hops: e.currentTarget.value })}>
+            <select value={at.query["hops"] ?? HOPS_USUAL} onChange={(e) => change({ hops: e.currentTarget.value })}>
               {HOPS.map((h) => (
                 <option key={h}>{h}</option>
               ))}
@@ -136,8 +145,8 @@ function Toolbar({ at, part, hidden, children }: { at: Place; part: Part | null;
         </span>
       )}
       <span class="muted" role="status">
-        {part && `${plural(part.nodes.filter((n) => n.id !== ENTRY).length, "node")}, ${plural(part.edges.length, "edge")}`}
-        {hidden}
+        {part && shownOf(part)}
+        {truncated && "; the server left some out"}
       </span>
       <span class="newer" aria-live="polite">
         {children}
@@ -171,7 +180,7 @@ export function Architecture({ at }: { at: Place }) {
   const params = { ...applied("graph", at.filter), level };
   const { data, error, stale } = useQuery<Graph>("graph", params, tick);
   const { focus, node, source, target } = at.query;
-  const hops = Number(at.query["hops"] ?? "1");
+  const hops = Number(at.query["hops"] ?? HOPS_USUAL);
   const minCalls = Number(at.query["edge-calls"] ?? "1") || 1;
   const graph = stale ? null : data;
   const max = Number(at.query["nodes"]) || NODES_USUAL;
@@ -195,16 +204,10 @@ export function Architecture({ at }: { at: Place }) {
   const onNode = (id: string | null) => change({ node: id ?? "", source: "", target: "" }, true);
   const onEdge = (e: GraphEdge) => change({ source: e.source, target: e.target, node: "" });
   const onFocus = (id: string | null) => change({ focus: id ?? "", node: id ?? "", source: "", target: "", hops: "" });
-  const hidden = part
-    ? [
-        part.hiddenNodes > 0 ? `; hidden: ${plural(part.hiddenNodes, "lighter node")}` : "",
-        part.hiddenEdges > 0 ? `${part.hiddenNodes > 0 ? "," : "; hidden:"} ${plural(part.hiddenEdges, "lighter edge")}` : "",
-      ].join("")
-    : "";
   return (
     <div class="page fill architecture">
       <h1 class="sr">Architecture</h1>
-      <Toolbar at={at} part={part} hidden={hidden + (data.truncated ? "; the server left some out" : "")}>
+      <Toolbar at={at} part={part} truncated={data.truncated}>
         {news > 0 && (
           <button type="button" onClick={tidy}>
             {count(news)} new — tidy up

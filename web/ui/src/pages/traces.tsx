@@ -22,10 +22,10 @@ function columns(longest: number): readonly Column<TraceRow>[] {
       width: "minmax(180px, 1fr)",
       narrow: "minmax(0, 1fr)",
       cell: (t) => (
-        <Link to="trace" query={{ id: t.id }} tabIndex={-1} class="clip">
+        <Link to="trace" query={{ id: t.id }} tabIndex={-1} class="rowlink">
           {t.state !== "complete" && (
             <span class="narrowonly">
-              <State state={t.state} />{" "}
+              <State state={t.state} />
             </span>
           )}
           <Name operation={t.root} component={t.component} />
