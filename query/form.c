@@ -80,13 +80,13 @@ struct keys {
 static void choose_keys(
     struct keys *keys, const struct request *request, const struct page *page, const json_t *row)
 {
-    const struct column *chosen[TABLE_COLUMNS_MAX];
+    const struct column *chosen[COLUMNS_MAX];
     char error[512];
 
     keys->levels = json_object_get(row, "children") != NULL;
     if (page->fields != NULL && request->verb->columns != NULL) {
         keys->count =
-            table_choose(request->verb->columns, page->fields, chosen, error, sizeof(error));
+            column_choose(request->verb->columns, page->fields, chosen, error, sizeof(error));
         for (int i = 0; i < keys->count; i++)
             keys->names[i] = chosen[i]->key;
         return;

@@ -162,7 +162,7 @@ void help_print_verb(struct page *page, const struct verb *verb)
              column->key != NULL && used < sizeof(text); column++) {
             char name[64];
 
-            table_name(column, name, sizeof(name));
+            column_name(column, name, sizeof(name));
             used += (size_t)snprintf(text + used, sizeof(text) - used,
                 column->rank == 0 ? "%s[%s]" : "%s%s", used > 0 ? " " : "", name);
         }

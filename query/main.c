@@ -230,7 +230,7 @@ static uint64_t wanted_rows(struct options *options)
 static int check(const struct question *question)
 {
     const struct options *options = question->options;
-    const struct column *chosen[TABLE_COLUMNS_MAX];
+    const struct column *chosen[COLUMNS_MAX];
     struct request request;
     char error[512];
     int result = 0;
@@ -247,7 +247,7 @@ static int check(const struct question *question)
     else if (options->fields != NULL && options->verb->columns == NULL)
         result = complain(
             400, "This verb's columns are those of the query; -f cannot choose among them");
-    else if (options->fields != NULL && table_choose(options->verb->columns, options->fields,
+    else if (options->fields != NULL && column_choose(options->verb->columns, options->fields,
                                             chosen, error, sizeof(error)) < 0)
         result = complain(400, error);
     request_fini(&request);

@@ -21,8 +21,8 @@
 
 struct outline {
     struct page *page;
-    const struct column *columns[TABLE_COLUMNS_MAX];
-    unsigned widths[TABLE_COLUMNS_MAX],
+    const struct column *columns[COLUMNS_MAX];
+    unsigned widths[COLUMNS_MAX],
         left; /* left: of all columns together, and what is between them */
     int count, marked;
     unsigned levels;      /* that are shown by indentation */
@@ -47,9 +47,9 @@ static unsigned measure(struct outline *outline, const json_t *rows, unsigned le
     {
         const json_t *children = json_object_get(row, "children");
 
-        outline->marked |= table_has_failed(row);
+        outline->marked |= column_has_failed(row);
         for (int c = 0; c < outline->count; c++) {
-            char *text = table_cell(outline->page, outline->columns[c], row);
+            char *text = column_text(outline->page->utf8, outline->columns[c], row);
             unsigned width = text == NULL ? 0 : text_width(text);
 
             if (width > outline->widths[c])
@@ -94,7 +94,7 @@ static void put_name(struct outline *outline, const struct line *line, unsigned 
 {
     static const struct column name_column = {"operation", "call", CELL_CALL, 1};
     struct page *page = outline->page;
-    char *name = line->row == NULL ? strdup("") : table_cell(page, &name_column, line->row);
+    char *name = line->row == NULL ? strdup("") : column_text(page->utf8, &name_column, line->row);
     unsigned remark = line->remark == NULL ? 0 : text_width(line->remark);
 
     if (name == NULL)
@@ -131,8 +131,9 @@ static void put_line(struct outline *outline, const struct line *line)
         table_manner(outline->page, PLAIN);
     }
     for (int c = 0; c < outline->count; c++) {
-        char *text = line->row == NULL ? strdup("")
-                                       : table_cell(outline->page, outline->columns[c], line->row);
+        char *text = line->row == NULL
+                         ? strdup("")
+                         : column_text(outline->page->utf8, outline->columns[c], line->row);
 
         put_padded(out, text == NULL ? "" : text, outline->widths[c]);
         fputs("  ", out);
@@ -174,7 +175,10 @@ static char *remark_of(const struct outline *outline, const json_t *row, size_t 
     }
     clean = cause == NULL ? NULL : text_clean(cause, outline->page->utf8);
     if (clean != NULL) {
-        text_shorten(clean, CAUSE_MOST, outline->page->utf8);
+        unsigned most = outline->page->width / 3;
+
+        text_shorten(
+            clean, most == 0 || most > CAUSE_MOST ? CAUSE_MOST : most, outline->page->utf8);
         fprintf(out, "  failed: %s", clean);
     }
     free(clean);
@@ -259,7 +263,7 @@ static void put_rows(struct outline *outline, const json_t *of, const json_t *ro
         count = outline->page->fold ? fold(rows, i, &sum) : 1;
         if (sum != NULL)
             line.row = sum;
-        line.failed = table_has_failed(line.row);
+        line.failed = column_has_failed(line.row);
         line.last = i + count == size && !hides;
         remark = remark_of(outline, line.row, count);
         line.remark = remark;
@@ -294,7 +298,7 @@ void table_print_tree(struct page *page, const struct column *columns, const jso
     char error[512];
     unsigned deepest;
 
-    outline.count = table_choose(columns, page->fields, outline.columns, error, sizeof(error));
+    outline.count = column_choose(columns, page->fields, outline.columns, error, sizeof(error));
     if (outline.count < 0 || json_array_size(rows) == 0)
         return;
     for (int c = 0; c < outline.count; c++) {

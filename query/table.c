@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define _GNU_SOURCE /* asprintf */
-
 #include "query/table.h"
 
 #include "query/text.h"
@@ -10,14 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GAP 2                   /* between columns */
-#define NAME_EASY 24            /* shortened to no less before columns are left out */
-#define TIME_WITHOUT_SECONDS 16 /* "2026-03-01 12:00" */
-#define NAME_LEAST 8            /* and to no less ever */
+#define GAP 2        /* between columns */
+#define NAME_EASY 24 /* shortened to no less before columns are left out */
+#define NAME_LEAST 8 /* and to no less ever */
 
 void table_manner(struct page *page, enum manner manner)
 {
-    static const char *const codes[] = {"\033[0m", "\033[1m", "\033[2m", "\033[31m", "\033[36m"};
+    static const char *const codes[] = {"\033[0m", "\033[1m", "\033[2m", "\033[31m"};
 
     if (page->colour)
         fputs(codes[manner], page->out);
@@ -33,147 +30,6 @@ void table_heading(struct page *page, const char *format, ...)
     va_end(arguments);
     table_manner(page, PLAIN);
     putc('\n', page->out);
-}
-
-char *table_name(const struct column *column, char *name, size_t size)
-{
-    size_t length;
-
-    snprintf(name, size, "%s", column->key);
-    length = strlen(name);
-    if (length > 3 &&
-        (strcmp(name + length - 3, "_ns") == 0 || strcmp(name + length - 3, "_at") == 0))
-        name[length - 3] = '\0';
-    return name;
-}
-
-static const struct column *find_column(
-    const struct column *columns, const char *name, size_t length)
-{
-    for (const struct column *column = columns; column->key != NULL; column++) {
-        char own[64];
-
-        table_name(column, own, sizeof(own));
-        if (strlen(own) == length && memcmp(own, name, length) == 0)
-            return column;
-        if (strlen(column->key) == length && memcmp(column->key, name, length) == 0)
-            return column;
-    }
-    return NULL;
-}
-
-static int choose_usual(
-    const struct column *columns, int all, const struct column *chosen[TABLE_COLUMNS_MAX])
-{
-    int count = 0;
-
-    for (const struct column *column = columns; column->key != NULL && count < TABLE_COLUMNS_MAX;
-         column++)
-        if (column->rank != 0 || all)
-            chosen[count++] = column;
-    return count;
-}
-
-static int refuse_field(
-    const struct column *columns, const char *field, int length, char *error, size_t size)
-{
-    size_t used =
-        (size_t)snprintf(error, size, "There is no column \"%.*s\"; there are", length, field);
-
-    for (const struct column *column = columns; column->key != NULL && used < size; column++) {
-        char name[64];
-
-        used += (size_t)snprintf(
-            error + used, size - used, " %s", table_name(column, name, sizeof(name)));
-    }
-    if (used < size)
-        snprintf(error + used, size - used, ", and all, none");
-    return -1;
-}
-
-int table_choose(const struct column *columns, const char *fields,
-    const struct column *chosen[TABLE_COLUMNS_MAX], char *error, size_t error_size)
-{
-    int count = 0;
-
-    if (fields == NULL || strcmp(fields, "all") == 0)
-        return choose_usual(columns, fields != NULL, chosen);
-    if (strcmp(fields, "none") == 0)
-        return 0;
-    if (*fields == '+') {
-        count = choose_usual(columns, 0, chosen);
-        fields++;
-    }
-    while (*fields != '\0') {
-        int length = (int)strcspn(fields, ",");
-        const struct column *column = find_column(columns, fields, (size_t)length);
-        int known = 0;
-
-        if (column == NULL)
-            return refuse_field(columns, fields, length, error, error_size);
-        for (int i = 0; i < count; i++)
-            known |= chosen[i] == column;
-        if (!known && count < TABLE_COLUMNS_MAX)
-            chosen[count++] = column;
-        fields +=
-            length + (fields[length] == ',') + (fields[length] == ',' && fields[length + 1] == '+');
-    }
-    return count;
-}
-
-int table_has_failed(const json_t *row)
-{
-    const json_t *failed = json_object_get(row, "failed");
-
-    return json_is_true(failed) || json_integer_value(failed) > 0;
-}
-
-static char *clean_raw(const struct page *page, const json_t *value)
-{
-    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT),
-         *clean = text == NULL ? NULL : text_clean(text, page->utf8);
-
-    free(text);
-    return clean;
-}
-
-char *table_cell(const struct page *page, const struct column *column, const json_t *row)
-{
-    const json_t *value = json_object_get(row, column->key);
-    const char *text = json_string_value(value), *component;
-    char figure[UNITS_SIZE], *joined, *clean;
-    int64_t number = text != NULL ? strtoll(text, NULL, 10) : json_integer_value(value);
-
-    if (value == NULL || json_is_null(value))
-        return strdup("-");
-    switch (column->cell) {
-    case CELL_CALL:
-        component = json_string_value(json_object_get(row, "component"));
-        if (text == NULL || component == NULL || *component == '\0' ||
-            asprintf(&joined, "%s.%s", component, text) < 0)
-            break;
-        clean = text_clean(joined, page->utf8);
-        free(joined);
-        return clean;
-    case CELL_COUNT:
-        units_count(number, figure);
-        return strdup(figure);
-    case CELL_DURATION:
-        units_duration(number, page->utf8, figure);
-        return strdup(figure);
-    case CELL_BYTES:
-        units_bytes(number, figure);
-        return strdup(figure);
-    case CELL_TIME:
-    case CELL_MINUTE:
-        units_time(number, figure);
-        if (column->cell == CELL_MINUTE && strlen(figure) > TIME_WITHOUT_SECONDS)
-            figure[TIME_WITHOUT_SECONDS] = '\0';
-        return strdup(figure);
-    default:
-        break;
-    }
-    return text != NULL ? text_clean(text, page->utf8) : clean_raw(page, value);
 }
 
 static int is_right(const struct column *column, const json_t *row)
@@ -192,8 +48,8 @@ static int is_flexible(const struct column *column)
 /* A table before it is printed: all its cells, since widths follow from them. */
 struct table {
     struct page *page;
-    const struct column *columns[TABLE_COLUMNS_MAX];
-    unsigned widths[TABLE_COLUMNS_MAX];
+    const struct column *columns[COLUMNS_MAX];
+    unsigned widths[COLUMNS_MAX];
     int count, marked;
     const json_t *rows;
     char **cells; /* row by row */
@@ -218,9 +74,9 @@ static void measure(struct table *table)
         table->widths[c] = title_width(table, c);
     json_array_foreach(table->rows, i, row)
     {
-        table->marked |= table_has_failed(row);
+        table->marked |= column_has_failed(row);
         for (int c = 0; c < table->count; c++) {
-            char *text = table_cell(table->page, table->columns[c], row);
+            char *text = column_text(table->page->utf8, table->columns[c], row);
             unsigned width = text == NULL ? 0 : text_width(text);
 
             *cell_at(table, i, c) = text;
@@ -278,7 +134,7 @@ static int drop_least(struct table *table)
  * lot. */
 static void fit(struct table *table)
 {
-    unsigned natural[TABLE_COLUMNS_MAX], wide = table->page->width;
+    unsigned natural[COLUMNS_MAX], wide = table->page->width;
 
     if (wide == 0)
         return;
@@ -333,7 +189,7 @@ static void put_header(const struct table *table, int last)
 
 static void put_row(const struct table *table, size_t index, const json_t *row, int last)
 {
-    int shown = 0, failed = table_has_failed(row);
+    int shown = 0, failed = column_has_failed(row);
 
     if (table->marked) {
         table_manner(table->page, failed ? RED : PLAIN);
@@ -387,7 +243,7 @@ void table_print(struct page *page, const struct column *columns, const json_t *
     struct table table = {.page = page, .rows = rows};
     char error[512];
 
-    table.count = table_choose(columns, page->fields, table.columns, error, sizeof(error));
+    table.count = column_choose(columns, page->fields, table.columns, error, sizeof(error));
     if (table.count > 0 && json_array_size(rows) > 0)
         print_table(&table);
 }
@@ -395,11 +251,10 @@ void table_print(struct page *page, const struct column *columns, const json_t *
 void table_print_any(struct page *page, const json_t *rows)
 {
     struct table table = {.page = page, .rows = rows};
-    struct column columns[TABLE_COLUMNS_MAX];
+    struct column columns[COLUMNS_MAX];
     void *at;
 
-    for (at = json_object_iter(json_array_get(rows, 0));
-         at != NULL && table.count < TABLE_COLUMNS_MAX;
+    for (at = json_object_iter(json_array_get(rows, 0)); at != NULL && table.count < COLUMNS_MAX;
          at = json_object_iter_next(json_array_get(rows, 0), at)) {
         columns[table.count] =
             (struct column){json_object_iter_key(at), json_object_iter_key(at), CELL_RAW, 1};
@@ -412,16 +267,16 @@ void table_print_any(struct page *page, const json_t *rows)
 
 void table_print_sheet(struct page *page, const struct column *columns, const json_t *row)
 {
-    const struct column *chosen[TABLE_COLUMNS_MAX];
+    const struct column *chosen[COLUMNS_MAX];
     char error[512];
-    int count = table_choose(columns, page->fields, chosen, error, sizeof(error));
+    int count = column_choose(columns, page->fields, chosen, error, sizeof(error));
     unsigned widest = 0;
 
     for (int c = 0; c < count; c++)
         if (text_width(chosen[c]->title) > widest)
             widest = text_width(chosen[c]->title);
     for (int c = 0; c < count; c++) {
-        char *text = table_cell(page, chosen[c], row);
+        char *text = column_text(page->utf8, chosen[c], row);
 
         if (page->header)
             fprintf(page->out, "%-*s", (int)widest + GAP, chosen[c]->title);
@@ -434,12 +289,12 @@ void table_print_sheet(struct page *page, const struct column *columns, const js
 
 void table_print_facts(struct page *page, const struct column *columns, const json_t *row)
 {
-    char *texts[TABLE_COLUMNS_MAX] = {NULL};
+    char *texts[COLUMNS_MAX] = {NULL};
     unsigned width = 0;
-    int failed = table_has_failed(row), count = 0, least;
+    int failed = column_has_failed(row), count = 0, least;
 
-    for (; columns[count].key != NULL && count < TABLE_COLUMNS_MAX; count++) {
-        texts[count] = table_cell(page, &columns[count], row);
+    for (; columns[count].key != NULL && count < COLUMNS_MAX; count++) {
+        texts[count] = column_text(page->utf8, &columns[count], row);
         if (texts[count] != NULL)
             width += text_width(columns[count].title) + text_width(texts[count]) + GAP;
     }

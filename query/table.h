@@ -10,30 +10,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
-enum cell {
-    CELL_NAME,     /* text that may be shortened in the middle */
-    CELL_CALL,     /* the operation under this key, with the row's "component" before it; may be
-                      shortened */
-    CELL_WORD,     /* short text, never shortened */
-    CELL_ID,       /* a number that is a string */
-    CELL_COUNT,    /* 103 421 */
-    CELL_DURATION, /* 1.23 ms */
-    CELL_BYTES,    /* 4.56 MiB */
-    CELL_TIME,     /* local time, ISO */
-    CELL_MINUTE,   /* likewise, without seconds */
-    CELL_RAW       /* whatever it is, as it is */
-};
-
-/* A list of columns ends with one that has no key. */
-struct column {
-    const char *key,
-        *title; /* key: of the JSON; what the user calls it is the same without _ns or _at */
-    enum cell cell;
-    int rank; /* 1: the last to be left out on a narrow page; higher ones go first; 0: shown only
-                 when asked for */
-};
-
-#define TABLE_COLUMNS_MAX 32
+#include "query/column.h"
 
 struct page {
     FILE *out;
@@ -44,22 +21,6 @@ struct page {
     const char *fields; /* the columns the user chose, as given to -f, or NULL */
     int dropped;        /* answer: columns were left out because the page is narrow */
 };
-
-/*
- * The columns that `fields` asks for: "a,b" these, "+a,b" the usual ones and these, "all", "none";
- * NULL: the usual ones. Their number, or -1 with the sentence in `error`.
- */
-int table_choose(const struct column *columns, const char *fields,
-    const struct column *chosen[TABLE_COLUMNS_MAX], char *error, size_t error_size);
-
-/* What the user calls a column, into `name`: its key without the unit. Returns `name`. */
-char *table_name(const struct column *column, char *name, size_t size);
-
-/* The value of a row in a column as text, cleaned, malloc'ed; NULL when memory is short. */
-char *table_cell(const struct page *page, const struct column *column, const json_t *row);
-
-/* Whether a row, or a call, has failed calls. */
-int table_has_failed(const json_t *row);
 
 /* Rows below one another; one whose "failed" is not 0 or false is marked. */
 void table_print(struct page *page, const struct column *columns, const json_t *rows);
@@ -81,7 +42,7 @@ void table_heading(struct page *page, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* Begins and ends a manner of writing, if the page has colours. */
-enum manner { PLAIN, BOLD, DIM, RED, CYAN };
+enum manner { PLAIN, BOLD, DIM, RED };
 void table_manner(struct page *page, enum manner manner);
 
 #endif

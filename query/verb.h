@@ -104,7 +104,7 @@ struct verb {
         *formats; /* choices of `format`, up to a NULL; the first is the API's default */
     uint64_t limit, limit_max; /* what `limit` is by default and at most; 0: the verb takes none */
     const char *rows;          /* the keys of a row, for the API's description */
-    const struct column *columns; /* of the text and of CSV, see query/table.h */
+    const struct column *columns; /* of the text and of CSV, see query/column.h */
 
     /* The answer, a new reference, or NULL after request_refuse. */
     json_t *(*answer)(struct request *request, struct store_reader *reader);
