@@ -71,6 +71,17 @@ int collector_open_sockets(struct collector *c)
         "http-listen", "http-port", c->error, sizeof(c->error));
 }
 
+/* What we say of the file is read in other directories, too. */
+static void take_full_path(struct collector *c)
+{
+    char *full = realpath(c->database, NULL);
+
+    if (full) {
+        free(c->database);
+        c->database = full;
+    }
+}
+
 int collector_open_store(struct collector *c)
 {
     c->database = c->settings.database && c->settings.database[0] ? strdup(c->settings.database)
@@ -82,7 +93,10 @@ int collector_open_store(struct collector *c)
         return fail(c, "memory is short");
     c->store = store_open(c->database, (enum store_durability)c->settings.durability, &c->model,
         &c->start, c->error, sizeof(c->error));
-    return c->store ? 0 : fail(c, "the database cannot be opened");
+    if (c->store == NULL)
+        return fail(c, "the database cannot be opened");
+    take_full_path(c);
+    return 0;
 }
 
 int collector_start_intake(struct collector *c)

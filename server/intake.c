@@ -10,7 +10,7 @@
 #include "server/committer.h"
 #include "server/log.h"
 
-#define STOP_PATIENCE_MS 10000 /* for a store that fails while the collector stops */
+#define STOP_PATIENCE_MS 5000 /* for a store that fails while the collector stops */
 
 struct intake {
     struct assembler *assembler;
@@ -21,8 +21,8 @@ struct intake {
     struct event *progress, *timer;
     int due; /* a batch was to be cut, but the queue was full */
     int paused, draining, short_of_memory;
+    int hopeless; /* the store has failed for long while we wanted to stop */
     int64_t paused_at;
-    uint64_t lost;
     void (*on_resume)(void *context);
     void *context;
 };
@@ -102,12 +102,11 @@ static int wait_for_room(struct intake *i)
 {
     struct figures figures;
 
-    while (!committer_wait(i->committer, STOP_PATIENCE_MS)) {
+    while (!i->hopeless && !committer_wait(i->committer, STOP_PATIENCE_MS)) {
         committer_figures(i->committer, &figures);
-        if (figures.problem[0] != '\0')
-            return 0;
+        i->hopeless = figures.problem[0] != '\0';
     }
-    return 1;
+    return !i->hopeless;
 }
 
 static void step(struct intake *i)
@@ -241,10 +240,7 @@ uint64_t intake_stop(struct intake *i)
         if (batch && committer_has_room(i->committer)) {
             committer_put(i->committer, batch);
         } else {
-            struct assembler_figures figures;
-
             /* The store has failed for long: what the queue has no room for goes with it. */
-            assembler_figures(i->assembler, &figures);
             lost = batch ? batch->record_count : 0;
             log_error("intake", log_field("event", "given up"), log_field("lost_records", lost));
             if (batch)

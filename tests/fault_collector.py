@@ -10,8 +10,10 @@ import resource
 import socket
 import struct
 import subprocess
+import threading
 import time
 import unittest
+import urllib.parse
 
 from e2e_collector_process import Client, Collector, entry, program, until
 
@@ -302,6 +304,25 @@ class Http(unittest.TestCase):
             self.assertIn("default-src 'self'; script-src 'self' 'wasm-unsafe-eval'", headers["Content-Security-Policy"])
             self.assertNotIn("unsafe-inline", headers["Content-Security-Policy"])
             self.assertEqual((headers["X-Content-Type-Options"], headers["Referrer-Policy"]), ("nosniff", "no-referrer"))
+
+    def test_long_queries(self):
+        """Each ends after its time, and meanwhile what needs no query is answered."""
+        endless = urllib.parse.quote("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n")
+        with Collector("--query-timeout", "1s") as collector:
+            answers = []
+            threads = [threading.Thread(target=lambda: answers.append(collector.ask("/api/v1/sql?query=" + endless))) for _ in range(3)]
+            for thread in threads:
+                thread.start()
+            while len(answers) < 3:
+                self.assertEqual(collector.ask("/healthz")[0], 200)
+                time.sleep(0.05)
+            for thread in threads:
+                thread.join()
+            for status, _, body in answers:
+                self.assertEqual(status, 503, body)
+                self.assertIn(b'{"error":"', body)
+            self.assertEqual(collector.ask("/api/v1/status")[0], 200)
+            self.assertEqual(collector.stop(), 0)
 
     def test_garbage(self):
         dice = random.Random(SEED + 2)

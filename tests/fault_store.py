@@ -236,6 +236,24 @@ class DiskFull(unittest.TestCase):
             self.assertEqual(collector.stop(), 0)
 
 
+    def test_stopped_while_full(self):
+        """It ends all the same, and says what could not be stored."""
+        disk = mount_small_disk(self, 8)
+        with open(os.path.join(disk, "ballast"), "wb", buffering=0) as ballast, Collector(directory=disk) as collector:
+            try:
+                while True:
+                    ballast.write(bytes(4096))
+            except OSError:
+                pass  # full
+            dice = random.Random(1)
+            client = Client()
+            with collector.connect() as sock:
+                sock.sendall(b"".join(client.trace(n, ["op%x" % dice.getrandbits(200) for _ in range(20)]) for n in range(1, 1001)))
+            until(lambda: collector.metric("disk_full") == 1, "the disk to be full")
+            self.assertEqual(collector.stop(), 1)
+            self.assertRegex(collector.log(), r"event=stopped lost_records=[1-9]")
+
+
 class SlowStore(unittest.TestCase):
     def test_back_pressure(self):
         """With next to no queue the store decides how fast clients are read; all of it comes through."""

@@ -58,12 +58,10 @@ static int answer(const struct web_config *config, struct store_reader *reader, 
     exchange_give(x, reply.type, reply.bytes, reply.size);
     if (reply.bytes)
         x->answer.status = (unsigned)reply.status;
-    if (x->answer.status != MHD_HTTP_INTERNAL_SERVER_ERROR)
-        return 0;
-    /* What the limit ended is not broken: asked for less it may well be answered. */
-    if (now_ms() - began >= config->query_ms)
+    /* What the limit ended is neither wrong nor broken: asked for less it may well be answered. */
+    if (x->answer.status >= MHD_HTTP_BAD_REQUEST && now_ms() - began >= config->query_ms)
         x->answer.status = MHD_HTTP_SERVICE_UNAVAILABLE;
-    return -1;
+    return x->answer.status == MHD_HTTP_INTERNAL_SERVER_ERROR ? -1 : 0;
 }
 
 static struct exchange *next_exchange(struct workers *w, int *stopping)
