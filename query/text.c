@@ -78,17 +78,18 @@ unsigned text_width(const char *text)
     return width;
 }
 
-/* What follows the first `width` columns. */
-static char *behind(char *text, unsigned width)
+/* What follows the first `width` columns, less what of them a wide character would pass; with
+ * `whole`, more. */
+static char *behind(char *text, unsigned width, int whole)
 {
     size_t bytes;
 
-    while (*text != '\0') {
+    while (*text != '\0' && width > 0) {
         unsigned next = columns(character(text, &bytes));
 
-        if (next > width)
+        if (next > width && !whole)
             break;
-        width -= next;
+        width -= next > width ? width : next;
         text += bytes;
     }
     return text;
@@ -97,17 +98,14 @@ static char *behind(char *text, unsigned width)
 void text_shorten(char *text, unsigned width, int utf8)
 {
     const char *sign = utf8 ? "\xE2\x80\xA6" : "~";
-    unsigned whole = text_width(text), tail;
+    unsigned own = text_width(text), tail;
     char *cut, *rest;
 
-    if (whole <= width || width == 0)
+    if (own <= width || width == 0)
         return;
-    tail = (width - 1) * 2 /
-           3; /* the end says more than the beginning: it is the operation's own name */
-    cut = behind(text, width - 1 - tail);
-    rest = behind(text, whole - tail);
-    if (rest < cut + strlen(sign))
-        return; /* wide characters: it would not become shorter */
-    memcpy(cut, sign, strlen(sign));
+    tail = (width - 1) * 2 / 3; /* the end says more: it is the operation's own name */
+    cut = behind(text, width - 1 - tail, 0);
+    rest = behind(text, own - tail, 1);
     memmove(cut + strlen(sign), rest, strlen(rest) + 1);
+    memcpy(cut, sign, strlen(sign));
 }

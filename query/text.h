@@ -15,7 +15,10 @@ char *text_clean(const char *text, int utf8);
 /* Of text that text_clean gave. */
 unsigned text_width(const char *text);
 
-/* Shortens it in the middle, in place, to `width` columns: "shop…get_book". */
+/*
+ * Shortens it in the middle, in place, to `width` columns (0: not at all): "shop…get_book". The
+ * sign may take a byte more than what it replaces: text_clean has left room for that, others must.
+ */
 void text_shorten(char *text, unsigned width, int utf8);
 
 #endif

@@ -7,10 +7,13 @@ import json
 import os
 import pty
 import re
+import socket
 import subprocess
 import sys
 import tempfile
 import unittest
+import urllib.error
+import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import query_fixture  # noqa: E402
@@ -566,10 +569,54 @@ class Server(unittest.TestCase):
         row = rows("status", at=self.place)["rows"][0]
         self.assertEqual((row["traces"], row["database"]), (8, database))
 
+    def test_forms_over_http(self):
+        """The API gives the forms by `format`, and says which."""
+        for form, kind in (("json", "application/json"), ("ndjson", "application/x-ndjson"), ("csv", "text/csv; charset=utf-8"),
+                           ("text", "text/plain; charset=utf-8")):
+            with urllib.request.urlopen(self.collector.url + "/api/v1/runs?format=" + form) as reply:
+                self.assertEqual(reply.headers["Content-Type"], kind)
+                self.assertEqual(reply.read().decode(), ask("runs", "--format", form).stdout)
+        with urllib.request.urlopen(self.collector.url + "/api/v1/graph?format=dot") as reply:
+            self.assertEqual(reply.headers["Content-Type"], "text/vnd.graphviz; charset=utf-8")
+            self.assertEqual(reply.read().decode(), ask("graph", "--format", "dot").stdout)
+        with self.assertRaises(urllib.error.HTTPError) as failure:
+            urllib.request.urlopen(self.collector.url + "/api/v1/traces?min=10")
+        self.assertEqual(failure.exception.code, 400)
+        self.assertIn("write for example 10ms", json.load(failure.exception)["error"])
+
     def test_another_server(self):
         answer = ask("runs", at=["--server", self.collector.url + "/nowhere"])
         self.assertEqual(answer.returncode, 3)
         self.assertIn("is the address right?", answer.stderr)
+
+
+class Live(unittest.TestCase):
+    def test_running_trace(self):
+        """What has not ended is shown as such, by the server and in the database."""
+        own = os.path.join(directory.name, "live.db")
+        collector = query_fixture.Collector(own, "later")
+        self.addCleanup(collector.stop)
+        client = query_fixture.Client()
+        trace = query_fixture.Trace(client, 1, query_fixture.START + 500_000 * query_fixture.MS)
+        trace.before(*query_fixture.SEARCH)
+        trace.now += query_fixture.MS
+        trace.leaf(*query_fixture.GET, query_fixture.MS)
+        trace.before(*query_fixture.OFFERS)
+        with socket.create_connection(("127.0.0.1", collector.port)) as connection:
+            connection.sendall(client.bytes)
+            running = ["traces", "--state", "running"]
+            here = ["--database", own]
+            collector.wait(lambda: rows(*running, at=here)["total"] == 1, "does not store a running trace")
+            for place in (here, ["--server", collector.url]):
+                row = rows(*running, at=place)["rows"][0]
+                self.assertEqual((row["state"], row["class"]), ("running", None))
+                root = rows("trace", row["id"], at=place)["rows"][0]
+                self.assertEqual([root["open"]] + [call["open"] for call in root["children"]], [True, False, True])
+                text = ask("trace", row["id"], at=place).stdout
+                self.assertEqual(text.count("(not ended)"), 2)
+                self.assertIn("running", text)
+        collector.wait(lambda: rows(*running, at=here)["total"] == 0, "does not end a trace whose stream has ended")
+        self.assertEqual(rows("traces", at=here)["rows"][0]["state"], "incomplete")
 
 
 if __name__ == "__main__":
