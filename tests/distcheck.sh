@@ -12,5 +12,5 @@ unset MAKEFLAGS MFLAGS MAKELEVEL
     exit 1
 }
 rm -f distcheck.out
-ls kieker-*.tar.xz
-rm -f kieker-*.tar.xz
+ls kieker-*.tar.gz
+rm -f kieker-*.tar.gz
