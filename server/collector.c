@@ -36,8 +36,10 @@ int collector_open_log(struct collector *c)
     return 0;
 }
 
-/* How many clients there may be: every one takes a descriptor, so as many of these as we may have
- * are taken. */
+/*
+ * How many clients there may be: every one takes a descriptor, so as many of these as we may have
+ * are taken.
+ */
 static size_t most_connections(const struct collector *c)
 {
     struct rlimit limit;
@@ -241,7 +243,7 @@ static void greet(const struct collector *c, const char *records, const char *pa
     sockets_nearest(&c->sockets, nearest, sizeof(nearest));
     printf("kieker-collector %s\n"
            "  records   %s\n"
-           "  page      http://%s/\n"
+           "  page      %s\n"
            "  database  %s\n"
            "Watch a program:  python3 -m kieker",
         PACKAGE_VERSION, records, page, c->database);
@@ -253,10 +255,12 @@ static void greet(const struct collector *c, const char *records, const char *pa
 
 int collector_say_ready(struct collector *c)
 {
-    char records[SOCKETS_MAX * (SOCKET_NAME_MAX + 2)], page[SOCKET_NAME_MAX];
+    char records[SOCKETS_MAX * (SOCKET_NAME_MAX + 2)], address[SOCKET_NAME_MAX];
+    char page[SOCKET_NAME_MAX + sizeof("http:///")];
 
     sockets_describe(&c->sockets, records, sizeof(records));
-    sockets_nearest(&c->http_sockets, page, sizeof(page));
+    sockets_nearest(&c->http_sockets, address, sizeof(address));
+    snprintf(page, sizeof(page), "http://%s/", address);
     log_info("collector", log_field("event", "ready"), log_field("version", PACKAGE_VERSION),
         log_field("records", records), log_field("page", page), log_field("database", c->database),
         log_field("pid", getpid()));

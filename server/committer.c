@@ -98,7 +98,8 @@ static struct batch *take_out(struct committer *c)
     return batch;
 }
 
-/* Commits the first batch of the queue, as often as it takes. The lock is held on entry and exit.
+/*
+ * Commits the first batch of the queue, as often as it takes. The lock is held on entry and exit.
  */
 static void commit_first(struct committer *c)
 {

@@ -14,7 +14,8 @@
 
 struct connections;
 
-/* `first_stream`: the number that the assembler gives the first of them. NULL when memory is short.
+/*
+ * `first_stream`: the number that the assembler gives the first of them. NULL when memory is short.
  */
 struct connections *connections_new(struct event_base *base, struct intake *intake,
     const struct settings *settings, struct live *live, uint64_t first_stream);

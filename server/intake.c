@@ -153,7 +153,8 @@ static void say_progress(void *context)
     struct intake *i = context;
     uint64_t one = 1;
 
-    /* It cannot fail but for a counter that is full, and then the loop is about to read it anyway.
+    /*
+     * It cannot fail but for a counter that is full, and then the loop is about to read it anyway.
      */
     if (write(i->progress_fd, &one, sizeof(one)) < 0)
         return;

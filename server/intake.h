@@ -34,8 +34,10 @@ int intake_is_paused(const struct intake *intake);
 /* What is called when they may be read again. */
 void intake_on_resume(struct intake *intake, void (*on_resume)(void *context), void *context);
 
-/* From now on intake_fed waits for the store itself, instead of pausing: for what is read while the
- * collector stops. */
+/*
+ * From now on intake_fed waits for the store itself, instead of pausing: for what is read while the
+ * collector stops.
+ */
 void intake_drain(struct intake *intake);
 
 /* Commits everything and ends. Returns the number of records that could not be stored. */

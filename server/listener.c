@@ -50,8 +50,10 @@ static void on_end(void *context)
         accept_again(l);
 }
 
-/* Accepts nobody until a client has left, or for a second. Says so, but not again and again where
- * clients come and go. */
+/*
+ * Accepts nobody until a client has left, or for a second. Says so, but not again and again where
+ * clients come and go.
+ */
 static void rest(struct listener *l, const char *why)
 {
     static const struct timeval second = {1, 0};

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The loop thread's figures: it counts in `own` as it likes, and shows all of it to other threads
- * from time to time. */
+/*
+ * The loop thread's figures: it counts in `own` as it likes, and shows all of it to other threads
+ * from time to time.
+ */
 #ifndef KIEKER_SERVER_LIVE_H
 #define KIEKER_SERVER_LIVE_H
 

@@ -38,8 +38,10 @@ static inline struct log_field log_number_field(const char *key, int64_t number)
 #define log_field(key, value)                                                                      \
     _Generic((value), char *: log_text_field, const char *: log_text_field, default: log_number_field)(key, value)
 
-/* The log goes to this file from now on (NULL: standard error). 0; -1: errno says why, and it goes
- * on where it went. */
+/*
+ * The log goes to this file from now on (NULL: standard error). 0; -1: errno says why, and it goes
+ * on where it went.
+ */
 int log_open(const char *path);
 
 /* Opens the file of this name anew, after it was moved away. As log_open. */

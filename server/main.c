@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kieker-collector: takes records of Kieker clients, keeps them in one file, shows them on a page.
+/*
+ * kieker-collector: takes records of Kieker clients, keeps them in one file, shows them on a page.
  */
 #include "config.h"
 
@@ -26,8 +27,10 @@ static int (*const steps[])(struct collector *) = {
     collector_say_ready,
 };
 
-/* Threads inherit what is blocked, so signals come to the loop's thread, and only once it takes
- * them. */
+/*
+ * Threads inherit what is blocked, so signals come to the loop's thread, and only once it takes
+ * them.
+ */
 static void hold_signals(int how)
 {
     sigset_t ours;

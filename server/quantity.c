@@ -33,7 +33,7 @@ static const struct {
 int quantity_parse(
     enum quantity quantity, const char *text, int64_t *value, char *error, size_t error_size)
 {
-    char *end;
+    char *end = NULL;
     /* Not for "nan", "inf", "0x1", "-1": only digits may begin. */
     double number = isdigit((unsigned char)*text) && tolower((unsigned char)text[1]) != 'x'
                         ? strtod(text, &end)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Numbers as people write them: counts ("10133"), durations ("300ms") and sizes ("4M", by 1024),
- * the latter always with a unit. */
+/*
+ * Numbers as people write them: counts ("10133"), durations ("300ms") and sizes ("4M", by 1024),
+ * the latter always with a unit.
+ */
 #ifndef KIEKER_SERVER_QUANTITY_H
 #define KIEKER_SERVER_QUANTITY_H
 

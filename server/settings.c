@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/settings.h"
 
-#include <ctype.h>
-#include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,6 +70,17 @@ const struct option options[] = {
         "pages at a time that are told what is new (/api/v1/events)"},
     {"query-timeout", DURATION(query_timeout), "10s", 10 * MS, 3600 * SECOND, NULL, 0,
         "longest time that a query of the HTTP API may take"},
+    {0},
+};
+
+const struct settings_flag settings_flags[] = {
+    {"--help", "print this", SETTINGS_HELP},
+    {"-h", NULL, SETTINGS_HELP},
+    {"--version", "print the version", SETTINGS_VERSION},
+    {"--print-config", "print the configuration that would hold, as a file for --config",
+        SETTINGS_PRINT},
+    {"--check-config", "say whether the configuration is right: exit status 0 or 2",
+        SETTINGS_CHECK},
     {0},
 };
 
@@ -148,195 +156,6 @@ const struct option *settings_find(const char *name)
         if (strcmp(option->name, name) == 0)
             return option;
     return NULL;
-}
-
-/* Cuts white space off both ends, in place. */
-static char *trim(char *text)
-{
-    size_t length;
-
-    while (isspace((unsigned char)*text))
-        text++;
-    length = strlen(text);
-    while (length > 0 && isspace((unsigned char)text[length - 1]))
-        length--;
-    text[length] = '\0';
-    return text;
-}
-
-static int read_setting(struct settings *settings, char *line, char *error, size_t error_size)
-{
-    char *equals = strchr(line, '='), why[256];
-    const struct option *option;
-    char *name, *value;
-
-    if (equals == NULL)
-        return snprintf(error, error_size, "\"%.60s\" is no setting: name = value is one", line),
-               -1;
-    *equals = '\0';
-    name = trim(line);
-    value = trim(equals + 1);
-    option = settings_find(name);
-    if (option == NULL)
-        return snprintf(error, error_size, "there is no option \"%.60s\": --help lists all", name),
-               -1;
-    if (settings_set(settings, option, value, why, sizeof(why)) < 0)
-        return snprintf(error, error_size, "%s: %s", name, why), -1;
-    return 0;
-}
-
-int settings_read(
-    struct settings *settings, FILE *file, const char *name, char *error, size_t error_size)
-{
-    char *line = NULL, why[400];
-    size_t capacity = 0;
-    int number = 0, ours = 1, done = 0;
-
-    while (done == 0 && getline(&line, &capacity, file) >= 0) {
-        char *text = trim(line);
-
-        number++;
-        if (*text == '\0' || *text == '#' || *text == ';')
-            continue;
-        if (*text == '[')
-            ours = strcmp(text, "[collector]") == 0;
-        else if (ours && read_setting(settings, text, why, sizeof(why)) < 0)
-            done = -1;
-    }
-    free(line);
-    if (done < 0)
-        snprintf(error, error_size, "%s:%d: %s", name, number, why);
-    else if (ferror(file))
-        done = (snprintf(error, error_size, "%s: cannot be read: %s", name, strerror(errno)), -1);
-    return done;
-}
-
-static int read_file(struct settings *settings, const char *path, char *error, size_t error_size)
-{
-    FILE *file = fopen(path, "re");
-    int done;
-
-    if (file == NULL)
-        return snprintf(error, error_size, "the configuration %s cannot be opened: %s", path,
-                   strerror(errno)),
-               -1;
-    done = settings_read(settings, file, path, error, error_size);
-    fclose(file);
-    return done;
-}
-
-static int read_environment(struct settings *settings, char *error, size_t error_size)
-{
-    char why[256];
-
-    for (const struct option *option = options; option->name; option++) {
-        char name[64];
-        const char *value;
-        size_t length = (size_t)snprintf(name, sizeof(name), "KIEKER_%s", option->name);
-
-        for (size_t i = 0; i < length; i++)
-            name[i] = name[i] == '-' ? '_' : (char)toupper((unsigned char)name[i]);
-        value = getenv(name);
-        if (value && *value && settings_set(settings, option, value, why, sizeof(why)) < 0)
-            return snprintf(error, error_size, "%s in the environment: %s", name, why), -1;
-    }
-    return 0;
-}
-
-static const struct {
-    const char *name, *doc;
-    enum settings_action action;
-} actions[] = {
-    {"--help", "print this", SETTINGS_HELP},
-    {"-h", NULL, SETTINGS_HELP},
-    {"--version", "print the version", SETTINGS_VERSION},
-    {"--print-config", "print the configuration that would hold, as a file for --config",
-        SETTINGS_PRINT},
-    {"--check-config", "say whether the configuration is right: exit status 0 or 2",
-        SETTINGS_CHECK},
-};
-
-static int is_action(const char *argument, enum settings_action *action)
-{
-    for (size_t i = 0; i < sizeof(actions) / sizeof(*actions); i++)
-        if (strcmp(actions[i].name, argument) == 0) {
-            /* The first one asked for counts, but help always. */
-            if (*action == SETTINGS_RUN || actions[i].action == SETTINGS_HELP)
-                *action = actions[i].action;
-            return 1;
-        }
-    return 0;
-}
-
-/* Takes --name=value or --name value at argv[*at]. 1 with name and value; 0 if it is not
- * --something; -1 without value. */
-static int split(int argc, char **argv, int *at, char *name, size_t size, const char **value)
-{
-    const char *text = argv[*at], *equals = strchr(text, '=');
-    size_t length = equals ? (size_t)(equals - text) : strlen(text);
-
-    if (strncmp(text, "--", 2) != 0 || length - 2 >= size)
-        return 0;
-    memcpy(name, text + 2, length - 2);
-    name[length - 2] = '\0';
-    if (equals)
-        *value = equals + 1;
-    else if (*at + 1 < argc)
-        *value = argv[++*at];
-    else
-        return -1;
-    return 1;
-}
-
-/* Goes through the arguments: sets options if there is a `settings`, else only finds `file` and
- * `action`. */
-static int read_arguments(struct settings *settings, int argc, char **argv, const char **file,
-    enum settings_action *action, char *error, size_t error_size)
-{
-    char why[256], name[64];
-
-    for (int i = 1; i < argc; i++) {
-        const char *argument = argv[i], *value = NULL;
-        const struct option *option;
-        int is_config, got;
-
-        if (is_action(argument, action))
-            continue;
-        got = split(argc, argv, &i, name, sizeof(name), &value);
-        option = got ? settings_find(name) : NULL;
-        is_config = got && strcmp(name, "config") == 0;
-        if (!is_config && option == NULL)
-            return snprintf(
-                       error, error_size, "there is no option %.60s: --help lists all", argument),
-                   -1;
-        if (got < 0)
-            return snprintf(error, error_size, "--%s needs a value: --%s VALUE", name, name), -1;
-        if (is_config)
-            *file = value;
-        else if (settings && settings_set(settings, option, value, why, sizeof(why)) < 0)
-            return snprintf(error, error_size, "--%s: %s", name, why), -1;
-    }
-    return 0;
-}
-
-int settings_load(struct settings *settings, int argc, char **argv, enum settings_action *action,
-    char *error, size_t error_size)
-{
-    const char *file = getenv("KIEKER_CONFIG");
-
-    *action = SETTINGS_RUN;
-    for (const struct option *option = options; option->name; option++)
-        if (option->value && settings_set(settings, option, option->value, error, error_size) < 0)
-            return -1;
-    if (read_arguments(NULL, argc, argv, &file, action, error, error_size) < 0)
-        return -1;
-    if (*action == SETTINGS_HELP || *action == SETTINGS_VERSION)
-        return 0;
-    if (file && *file && read_file(settings, file, error, error_size) < 0)
-        return -1;
-    if (read_environment(settings, error, error_size) < 0)
-        return -1;
-    return read_arguments(settings, argc, argv, &file, action, error, error_size);
 }
 
 void settings_fini(struct settings *settings)
@@ -419,9 +238,9 @@ void settings_help(FILE *out)
             option->value ? "]" : "");
     }
     fputs("  --config FILE\n      read options from this file first (KIEKER_CONFIG)\n", out);
-    for (size_t i = 0; i < sizeof(actions) / sizeof(*actions); i++)
-        if (actions[i].doc)
-            fprintf(out, "  %s\n      %s\n", actions[i].name, actions[i].doc);
+    for (const struct settings_flag *flag = settings_flags; flag->name; flag++)
+        if (flag->doc)
+            fprintf(out, "  %s\n      %s\n", flag->name, flag->doc);
     fputs("\nDurations have a unit (ns us ms s m h d), sizes too (B K M G).\n"
           "SIGTERM and SIGINT store what has come and exit with 0; SIGHUP opens the log anew and "
           "reads the\n"

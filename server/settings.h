@@ -46,6 +46,14 @@ enum settings_action {
     SETTINGS_CHECK
 };
 
+/* Arguments that ask for one of these. */
+struct settings_flag {
+    const char *name, *doc; /* doc NULL: another name of the one before */
+    enum settings_action action;
+};
+
+extern const struct settings_flag settings_flags[]; /* up to a name that is NULL */
+
 /*
  * Fills an all zero `settings` from defaults, file, environment and arguments. 0; -1 with a
  * sentence in `error` that names the option and where it was set. settings_fini is due in any case.

@@ -96,8 +96,10 @@ static void explain(const struct attempt *try, int why)
             try->host, strerror(why));
 }
 
-/* Every address of one name; one that this machine lacks (IPv6 of localhost, say) matters only if
- * there is no other. */
+/*
+ * Every address of one name; one that this machine lacks (IPv6 of localhost, say) matters only if
+ * there is no other.
+ */
 static int open_host(struct sockets *sockets, const struct attempt *try)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *list = NULL;

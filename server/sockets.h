@@ -27,8 +27,10 @@ void sockets_close(struct sockets *sockets);
 /* "127.0.0.1:10133, [::1]:10133" */
 void sockets_describe(const struct sockets *sockets, char *out, size_t size);
 
-/* An address a client on this machine can use: "127.0.0.1:10133", also where all addresses are
- * listened at. */
+/*
+ * An address a client on this machine can use: "127.0.0.1:10133", also where all addresses are
+ * listened at.
+ */
 void sockets_nearest(const struct sockets *sockets, char *out, size_t size);
 
 /* "127.0.0.1:41022", "[::1]:41022" */

@@ -56,8 +56,10 @@ static uint64_t oldest(const struct events *e)
     return e->newest >= e->first + EVENTS_KEPT ? e->newest - EVENTS_KEPT + 1 : e->first;
 }
 
-/* Puts what comes next into `out`: 1; 0 when there is nothing. Called with the lock held, as all up
- * to on_gone. */
+/*
+ * Puts what comes next into `out`: 1; 0 when there is nothing. Called with the lock held, as all up
+ * to on_gone.
+ */
 static int fill(struct client *c)
 {
     struct events *e = c->events;
@@ -256,8 +258,10 @@ static uint64_t seen_last(const struct exchange *x)
     return text ? strtoull(text, NULL, 10) : 0;
 }
 
-/* Links the client in, if there may be one more: what it gets first is what it missed, or the
- * newest, or one made for it. */
+/*
+ * Links the client in, if there may be one more: what it gets first is what it missed, or the
+ * newest, or one made for it.
+ */
 static int take_in(struct events *e, struct client *c, uint64_t seen)
 {
     int taken = 0;

@@ -8,7 +8,8 @@
 
 #define NAME_MAX_LENGTH 255 /* of DNS */
 
-/* Copies the name of "name", "name:port", "[address]", "[address]:port". 0 if it is none of these.
+/*
+ * Copies the name of "name", "name:port", "[address]", "[address]:port". 0 if it is none of these.
  */
 static int name_of(const char *host, char *name)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The API's description (OpenAPI 3.1), from the tables of routes, verbs and parameters. Any thread.
+/*
+ * The API's description (OpenAPI 3.1), from the tables of routes, verbs and parameters. Any thread.
  */
 #ifndef KIEKER_WEB_OPENAPI_H
 #define KIEKER_WEB_OPENAPI_H

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The dashboard: the embedded files, and the one page for every path that is no file, for its paths
- * are views. Any thread. */
+/*
+ * The dashboard: the embedded files, and the one page for every path that is no file, for its paths
+ * are views. Any thread.
+ */
 #ifndef KIEKER_WEB_PAGE_H
 #define KIEKER_WEB_PAGE_H
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The verb `status`, asked of a collector: beside what is stored, what it is doing now, as
- * "collector" in the row. Any thread. */
+/*
+ * The verb `status`, asked of a collector: beside what is stored, what it is doing now, as
+ * "collector" in the row. Any thread.
+ */
 #ifndef KIEKER_WEB_STATUS_H
 #define KIEKER_WEB_STATUS_H
 

@@ -14,7 +14,8 @@
 
 #define IDLE_SECONDS 75u /* of a connection without a request */
 
-/* On every answer. Scripts and styles come from here alone; WebAssembly is for the graph's layout.
+/*
+ * On every answer. Scripts and styles come from here alone; WebAssembly is for the graph's layout.
  */
 static const struct {
     const char *name, *value;
@@ -102,8 +103,10 @@ static struct exchange *exchange_new(
     return x;
 }
 
-/* Called for a request's head, then for what it carries, then without more; and again after a
- * suspension. */
+/*
+ * Called for a request's head, then for what it carries, then without more; and again after a
+ * suspension.
+ */
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection,
     const char *path, const char *method, const char *version, const char *body, size_t *body_size,
     void **state)

@@ -30,8 +30,10 @@ struct web_config {
 /* Strings of the config are copied. NULL with a sentence in `error`. */
 struct web *web_start(const struct web_config *config, char *error, size_t error_size);
 
-/* Answers what is being asked, with a refusal if need be, and ends; clients that wait for events do
- * not hold it up. */
+/*
+ * Answers what is being asked, with a refusal if need be, and ends; clients that wait for events do
+ * not hold it up.
+ */
 void web_stop(struct web *web);
 
 #endif

@@ -13,15 +13,19 @@
 
 struct workers;
 
-/* Strings and callbacks of the config are lent until workers_stop. NULL when memory or threads are
- * short. */
+/*
+ * Strings and callbacks of the config are lent until workers_stop. NULL when memory or threads are
+ * short.
+ */
 struct workers *workers_start(const struct web_config *config);
 
 /* Has the exchange's request answered; or refuses it at once. The HTTP thread. */
 void workers_submit(struct workers *workers, struct exchange *exchange);
 
-/* Refuses what waits, and ends when what runs has been answered: nothing is suspended any more
- * then. */
+/*
+ * Refuses what waits, and ends when what runs has been answered: nothing is suspended any more
+ * then.
+ */
 void workers_stop(struct workers *workers);
 
 #endif

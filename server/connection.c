@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/connection.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "server/clock.h"
+#include "server/log.h"
+
+void connection_link(struct connection *c)
+{
+    struct connections *set = c->set;
+
+    c->next = set->first;
+    if (set->first)
+        set->first->previous = c;
+    set->first = c;
+    set->count++;
+    set->live->own.connections = set->count;
+    set->live->own.connections_total++;
+}
+
+static void unlink_connection(struct connection *c)
+{
+    struct connections *set = c->set;
+
+    *(c->previous ? &c->previous->next : &set->first) = c->next;
+    if (c->next)
+        c->next->previous = c->previous;
+    for (struct connection **at = &set->resting; *at; at = &(*at)->next_resting)
+        if (*at == c) {
+            *at = c->next_resting;
+            break;
+        }
+    set->count--;
+    set->memory -= c->memory;
+    set->live->own.connections = set->count;
+    set->live->own.stream_bytes = set->memory;
+}
+
+/*
+ * What the log says of an end: a client that closes is nothing to warn of, and neither is our own
+ * end.
+ */
+static void log_end(const struct connection *c, int loss, const char *error)
+{
+    if (loss == WIRE_FINE)
+        log_info("connection", log_field("event", "closed"), log_field("stream", c->number),
+            log_field("peer", c->peer), log_field("records", c->wire.records),
+            log_field("bytes", c->wire.position));
+    else
+        log_event(loss == LOSS_STOPPED ? LOG_INFO : LOG_WARN, "connection",
+            log_field("event", loss_name(loss)), log_field("stream", c->number),
+            log_field("peer", c->peer), log_field("error", error),
+            log_field("records", c->wire.records), log_field("bytes", c->wire.position));
+}
+
+void connection_end(struct connection *c, int loss, const char *error)
+{
+    struct connections *set = c->set;
+    struct assembler *assembler = intake_assembler(set->intake);
+    const char *fault = loss == WIRE_FINE ? NULL : loss_name(loss);
+
+    log_end(c, loss, error);
+    if (fault) {
+        assembler_count(assembler, c->stream, fault, 1);
+        set->live->own.lost[loss - 1].count++;
+    }
+    assembler_position(c->stream, c->wire.position);
+    if (assembler_close_stream(assembler, c->stream, fault, clock_now()) < 0)
+        log_error("connection",
+            log_field("event", "memory is short: the stream's end could not be noted"),
+            log_field("stream", c->number));
+    unlink_connection(c);
+    event_free(c->event);
+    close(c->fd);
+    wire_fini(&c->wire);
+    free(c->rest);
+    free(c);
+    intake_fed(set->intake);
+    if (set->on_end)
+        set->on_end(set->context);
+}
+
+/*
+ * Feeds every whole item of [*at, stop). WIRE_NEED_MORE: that was all; WIRE_FAILED: see the wire,
+ * or memory is short.
+ */
+static enum wire_item feed_items(
+    struct connection *c, const unsigned char **at, const unsigned char *stop, int last)
+{
+    struct assembler *assembler = intake_assembler(c->set->intake);
+    int64_t now = clock_now();
+    enum wire_item item;
+
+    while ((item = wire_next(&c->wire, at, stop, last)) > 0) {
+        int fed = item == WIRE_RECORD ? assembler_feed(assembler, c->stream, &c->wire.record, now)
+                                      : assembler_entry(assembler, c->stream, c->wire.entry);
+
+        if (fed < 0)
+            return WIRE_FAILED;
+    }
+    return item;
+}
+
+/* Keeps [at, stop) for the next turn. 0, or -1 when memory is short. */
+static int keep_rest(struct connection *c, const unsigned char *at, const unsigned char *stop)
+{
+    size_t size = (size_t)(stop - at);
+
+    if (size > c->rest_capacity) {
+        size_t capacity = size < 128 ? 128 : size;
+        unsigned char *larger = malloc(capacity);
+
+        if (larger == NULL)
+            return -1;
+        memcpy(larger, at, size);
+        free(c->rest);
+        c->rest = larger;
+        c->rest_capacity = capacity;
+    } else if (size > 0) {
+        memmove(c->rest, at, size);
+    } else if (c->rest_capacity > REST_KEPT) {
+        free(c->rest);
+        c->rest = NULL;
+        c->rest_capacity = 0;
+    }
+    c->rest_size = size;
+    return 0;
+}
+
+/*
+ * Counts what the stream holds. 0; -1 when all together hold too much and this one not less than
+ * its share.
+ */
+static int count_memory(struct connection *c)
+{
+    struct connections *set = c->set;
+    const struct registry *registry = &c->wire.registry;
+    size_t memory =
+        registry->bytes + registry->capacity * sizeof(*registry->entries) + c->rest_capacity;
+
+    set->memory += memory - c->memory;
+    c->memory = memory;
+    set->live->own.stream_bytes = set->memory;
+    return set->memory > (size_t)set->settings->stream_memory && memory >= set->memory / set->count
+               ? -1
+               : 0;
+}
+
+static void end_for_memory(struct connection *c)
+{
+    char error[200];
+
+    snprintf(error, sizeof(error),
+        "the strings and unfinished items of all clients take %zu bytes, this one's %zu: see "
+        "--stream-memory",
+        c->set->memory, c->memory);
+    connection_end(c, LOSS_MEMORY, error);
+}
+
+/*
+ * Where the next bytes go: behind the unfinished item. *room: how many. NULL when memory is short.
+ */
+static unsigned char *place_to_read(struct connection *c, size_t *room)
+{
+    struct connections *set = c->set;
+
+    if (c->rest_size <= REST_SMALL) {
+        unsigned char *start = set->buffer + REST_SMALL - c->rest_size;
+
+        if (c->rest_size > 0)
+            memcpy(start, c->rest, c->rest_size);
+        *room = set->read_size;
+        return start;
+    }
+    /*
+     * Putting a large item in front again for every few bytes that come would take time in the
+     * square of its size.
+     */
+    if (c->rest_capacity < c->rest_size * 2) {
+        unsigned char *larger = realloc(c->rest, c->rest_size * 2);
+
+        if (larger == NULL)
+            return NULL;
+        c->rest = larger;
+        c->rest_capacity = c->rest_size * 2;
+    }
+    *room = c->rest_capacity - c->rest_size;
+    return c->rest;
+}
+
+/*
+ * `got` bytes came behind the rest at `start`; none: the client has closed. 0, or -1: the
+ * connection is gone.
+ */
+static int take_bytes(struct connection *c, const unsigned char *start, size_t got)
+{
+    const unsigned char *at = start, *stop = start + c->rest_size + got;
+    uint64_t entries = c->wire.entries;
+    struct figures *figures = &c->set->live->own;
+    enum wire_item item;
+
+    item = feed_items(c, &at, stop, got == 0);
+    figures->bytes += got;
+    figures->entries += c->wire.entries - entries;
+    if (item == WIRE_FAILED && c->wire.fault == WIRE_FINE)
+        return connection_end(c, LOSS_MEMORY, "memory is short"), -1;
+    if (item == WIRE_FAILED)
+        return connection_end(c, (int)c->wire.fault, c->wire.error), -1;
+    if (got == 0)
+        return connection_end(c, WIRE_FINE, NULL), -1;
+    assembler_position(c->stream, c->wire.position);
+    if (keep_rest(c, at, stop) < 0)
+        return connection_end(c, LOSS_MEMORY, "memory is short"), -1;
+    if (count_memory(c) < 0)
+        return end_for_memory(c), -1;
+    intake_fed(c->set->intake);
+    return 0;
+}
+
+ssize_t connection_read(struct connection *c)
+{
+    size_t room;
+    unsigned char *start = place_to_read(c, &room);
+    ssize_t got;
+
+    if (start == NULL)
+        return connection_end(c, LOSS_MEMORY, "memory is short"), -1;
+    got = recv(c->fd, start + c->rest_size, room, 0);
+    if (got >= 0)
+        return take_bytes(c, start, (size_t)got) < 0 ? -1 : got;
+    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
+        return 0;
+    return connection_end(c, LOSS_RESET, strerror(errno)), -1;
+}
