@@ -169,6 +169,9 @@ static void remark(const struct question *question, struct terminal *terminal, c
         terminal_remark(terminal, "%s of %s %s; more: -n N", shown, all, verb->noun);
     else if (terminal->watched && verb->limit > 0 && !nested)
         terminal_remark(terminal, "%s of %s %s", shown, all, verb->noun);
+    if (terminal->watched && verb->argument == PARAM_ID && source_server(question->source) != NULL)
+        terminal_remark(terminal, "%s/trace?id=%s", source_server(question->source),
+            json_string_value(json_object_get(json_object_get(answer, "trace"), "id")));
     if (terminal->page.dropped > 0 && terminal->watched)
         terminal_remark(terminal, "%d column%s did not fit: --wide, or -f to choose",
             terminal->page.dropped, terminal->page.dropped == 1 ? "" : "s");

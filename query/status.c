@@ -2,7 +2,8 @@
 /* What is stored, and what went wrong on the way. */
 #include "query/answer.h"
 #include "query/table.h"
-#include "query/units.h"
+
+#include <stdlib.h>
 
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -85,25 +86,37 @@ static json_t *answer(struct request *request, struct store_reader *reader)
     return answer_rows(rows, 1, 0, NULL);
 }
 
+/* A line for each member of an object, the figure before the name. */
+static void print_members(struct page *page, const char *heading, json_t *object)
+{
+    const char *key;
+    json_t *value;
+
+    if (json_object_size(object) == 0)
+        return;
+    putc('\n', page->out);
+    table_heading(page, "%s", heading);
+    json_object_foreach(object, key, value)
+    {
+        const struct column column = {key, "", json_is_integer(value) ? CELL_COUNT : CELL_RAW, 1};
+        char *text = column_text(page->utf8, &column, object);
+
+        if (text != NULL && !json_is_false(value) && !json_is_null(value))
+            fprintf(page->out, "%15s  %s\n", text, key);
+        free(text);
+    }
+}
+
 static void print(const struct request *request, const json_t *answer, struct page *page)
 {
-    const json_t *row = json_array_get(json_object_get(answer, "rows"), 0),
-                 *counters = json_object_get(row, "counters");
-    void *at;
+    const json_t *row = json_array_get(json_object_get(answer, "rows"), 0);
 
     (void)request;
     table_print_sheet(page, columns, row);
-    if (page->fields != NULL || json_object_size(counters) == 0)
+    if (page->fields != NULL)
         return;
-    putc('\n', page->out);
-    table_heading(page, "counters");
-    for (at = json_object_iter((json_t *)(uintptr_t)counters); at != NULL;
-         at = json_object_iter_next((json_t *)(uintptr_t)counters, at)) {
-        char figure[UNITS_SIZE];
-
-        units_count(json_integer_value(json_object_iter_value(at)), figure);
-        fprintf(page->out, "%15s  %s\n", figure, json_object_iter_key(at));
-    }
+    print_members(page, "counters", json_object_get(row, "counters"));
+    print_members(page, "collector", json_object_get(row, "collector")); /* a server adds it */
 }
 
 const struct verb verb_status = {

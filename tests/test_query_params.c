@@ -286,6 +286,30 @@ START_TEST(test_needs_and_contradictions)
 }
 END_TEST
 
+/* Any text for any parameter: it is taken, or a sentence says why not. */
+START_TEST(test_any_value)
+{
+    static const char letters[] = "0123456789.@-+:TZ nmsuhdx\xc2\xb5*?\"\\e\x01";
+    unsigned seed = (unsigned)time(NULL);
+
+    printf("seed %u\n", seed);
+    for (int i = 0; i < 50000; i++) {
+        char value[24];
+        size_t length = (size_t)rand_r(&seed) % sizeof(value);
+        int param = rand_r(&seed) % PARAMS;
+
+        for (size_t j = 0; j < length; j++)
+            value[j] = letters[(size_t)rand_r(&seed) % (sizeof(letters) - 1)];
+        value[length > 0 ? length - 1 : 0] = '\0';
+        begin(params[param].name[0] == 'c' ? "trace" : "traces");
+        if (request_set(&request, params[param].name, value) < 0 &&
+            (request.status != 400 || request.error[0] == '\0'))
+            ck_abort_msg("%s=%s is refused without a word", params[param].name, value);
+        request_fini(&request);
+    }
+}
+END_TEST
+
 /* What the compiler cannot see of the two tables. */
 START_TEST(test_tables)
 {
@@ -363,6 +387,7 @@ int main(void)
     tcase_add_test(cases, test_first_error_sticks);
     tcase_add_test(cases, test_last_value_counts);
     tcase_add_test(cases, test_needs_and_contradictions);
+    tcase_add_test(cases, test_any_value);
     tcase_add_test(cases, test_tables);
     tcase_add_test(cases, test_nearest);
     suite_add_tcase(suite, cases);
