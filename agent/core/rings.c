@@ -116,7 +116,8 @@ void rings_sweep(void)
         struct ring *ring = *at;
 
         if (atomic_load_explicit(&ring->finished, memory_order_acquire) &&
-            atomic_load(&ring->head) == atomic_load(&ring->tail)) {
+            atomic_load(&ring->head) == atomic_load(&ring->tail) &&
+            atomic_load(&ring->unseen) == 0) {
             *at = ring->next;
             put_aside(ring);
         } else {
@@ -231,10 +232,15 @@ static int wait_for_room(struct ring *ring, uint64_t wanted)
     return ring_room(ring) >= wanted;
 }
 
+static uint32_t unseen(const struct ring *ring)
+{
+    return atomic_load_explicit(&ring->unseen, memory_order_relaxed);
+}
+
 /* 1 when there is room for that entry, and for what has to be said before it. */
 static int make_room(struct ring *ring, enum ring_kind kind)
 {
-    uint64_t wanted = ring->unseen > 0 ? 2 : 1;
+    uint64_t wanted = unseen(ring) > 0 ? 2 : 1;
 
     if (ring_room(ring) >= wanted && (kind != RING_ENTER || room_to_begin(ring) > 0)) {
         ring->impatient = 0;
@@ -251,7 +257,7 @@ static void skip(struct ring *ring, enum ring_kind kind)
         return;
     count_dropped(ring);
     ring->skipped += kind == RING_ENTER ? 1 : -1ul;
-    if (ring->skipped == 0 && ring->unseen == 0)
+    if (ring->skipped == 0 && unseen(ring) == 0)
         probe_ring = ring;
 }
 
@@ -261,12 +267,12 @@ static void drop(struct ring *ring, enum ring_kind kind)
 {
     if (kind == RING_FAILED)
         return;
-    count_dropped(ring);
     probe_ring = NULL;
     if (kind == RING_ENTER) {
+        count_dropped(ring);
         ring->skipped = 1;
     } else {
-        ring->unseen++;
+        atomic_store_explicit(&ring->unseen, unseen(ring) + 1, memory_order_relaxed);
         ring->depth--;
     }
 }
@@ -281,9 +287,9 @@ static void record(struct ring *ring, enum ring_kind kind, uint64_t word)
         drop(ring, kind);
         return;
     }
-    if (ring->unseen > 0)
-        ring_put(ring, clock_ticks(), RING_WORD(RING_UNSEEN, ring->unseen, 0));
-    ring->unseen = 0;
+    if (unseen(ring) > 0)
+        ring_put(ring, clock_ticks(), RING_WORD(RING_UNSEEN, unseen(ring), 0));
+    atomic_store_explicit(&ring->unseen, 0, memory_order_relaxed);
     if (kind != RING_FAILED)
         ring->depth += kind == RING_ENTER ? 1 : -1;
     ring_put(ring, clock_ticks(), word);

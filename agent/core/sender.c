@@ -203,6 +203,19 @@ static uint64_t take(struct sender *sender, struct ring *ring)
     return head - begun;
 }
 
+/* The ends that the owner can say no more, as it has ended or does not record any more. They come
+ * behind what is in the ring. */
+static void make_up_ends(struct sender *sender, struct ring *ring)
+{
+    struct ring_entry entry = {.ticks = clock_ticks()};
+
+    if (atomic_load(&ring->head) != atomic_load(&ring->tail))
+        return;
+    entry.word = RING_WORD(RING_UNSEEN, atomic_exchange(&ring->unseen, 0), 0);
+    if (ring_operation(entry.word) > 0)
+        track_apply(&ring->track, &sender->sink, &entry);
+}
+
 /* Takes what all rings hold. New rings appear in front of the list, and only this thread takes one
  * out. */
 static uint64_t take_all(struct sender *sender)
@@ -215,8 +228,13 @@ static uint64_t take_all(struct sender *sender)
     sender->ring_dropped = rings_dropped();
     ring = rings.all;
     pthread_mutex_unlock(&rings.lock);
-    for (; ring != NULL; ring = ring->next)
+    for (; ring != NULL; ring = ring->next) {
+        int finished = atomic_load_explicit(&ring->finished, memory_order_acquire);
+
         taken += take(sender, ring);
+        if (finished || atomic_load(&rings.state) == RINGS_OFF)
+            make_up_ends(sender, ring);
+    }
     return taken;
 }
 

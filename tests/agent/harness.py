@@ -203,7 +203,7 @@ class Sink:
 
     def kill(self):
         """Ends all as a crash does: what was not read is lost, the peers are reset."""
-        self._server.close()
+        self._stop_listening()
         for peer in self._peers:
             try:
                 peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -221,12 +221,16 @@ class Sink:
                 raise AssertionError("a connection was not closed")
         return [Stream(bytes(data)) for data in self._data if data]
 
-    def close(self):
+    def _stop_listening(self):
         try:
             self._server.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
         self._server.close()
+        self._accepting.join()
+
+    def close(self):
+        self._stop_listening()
         for peer in self._peers:
             peer.close()
 

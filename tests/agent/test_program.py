@@ -121,7 +121,8 @@ class Start(Same):
         for name in names:
             self.write("app/%s.py" % name, "def mine(): return %r\n" % name)
         self.write("app/program.py", "import %s\n" % ", ".join(names) + "\n".join("print(%s.mine())" % name for name in names))
-        self.same("app/program.py", status=0)
+        # A site may have loaded some of them first: then the program fails, with the agent and without.
+        self.same("app/program.py", recorded=False)
 
 
 class End(Same):
@@ -167,7 +168,7 @@ class End(Same):
         self.same_text("def f(n):\n    return f(n + 1)\nf(0)\n", status=1)
 
     def test_syntax_error(self):
-        self.same(self.write("program.py", "def f():\n    return (\n"), recorded=False, status=1)
+        self.same(self.write("program.py", "def f():\n    return )\n"), recorded=False, status=1)
         self.write("part.py", "x = = 1\n")
         self.same_text("def f():\n    import part\nf()\n", status=1)
         self.same(self.write("null.py", "x = '\\ud800'\ny = 1 +\n"), recorded=False, status=1)
@@ -417,6 +418,7 @@ class Introspection(Same):
                 sample(1, []); sample(0, []); only_doc(); empty(); loop(); multi(1); falls(0); falls(1)
                 try: fails()
                 except ValueError: pass
+                events.append(None)
             events = []
             def trace(frame, event, arg):
                 if frame.f_code.co_name == "fails" and (event == "return" or frame.f_lineno == fails.__code__.co_firstlineno):
@@ -695,7 +697,8 @@ class Choice(harness.Case):
         self.assertEqual(self.components("--exclude", "sub.deep", "--exclude=part"), ["program", "sub"])
         self.assertEqual(self.components("--include", "sub.*"), ["sub", "sub.deep"])
         self.assertEqual(self.components("--include", "library"), ["library"])
-        self.assertEqual(self.components("--include", "*", "--exclude", "json.*", "--exclude", "[!lps]*"), ["library"] + own)
+        self.assertEqual(self.components("--include", "lib*", "--include=p?rt", "--include", "su[b].*"), ["library", "part", "sub", "sub.deep"])
+        self.assertEqual(self.components("--include", "*", "--exclude", "[!lps]*", "--exclude=sre_*", "--exclude=re*"), ["library"] + own)
         self.assertEqual(self.components(KIEKER_INCLUDE="part, program"), ["part", "program"])
         self.assertEqual(self.components("--include", "sub", KIEKER_INCLUDE="part"), ["sub"])
         path = self.write("kieker.ini", "# comment\n[other]\ninclude = x\n[kieker]\ninclude = part sub.*\n")

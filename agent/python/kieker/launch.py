@@ -14,13 +14,6 @@ from kieker import _kieker, options
 # How long the end of the program may be put off for records that are still to be sent, in seconds.
 PATIENCE = 10.0
 
-# What an interpreter has loaded before it runs a script; no file of the program can stand in for these.
-_LOADED_ANYWAY = frozenset(
-    "__main__ _abc _bootlocale _codecs _collections_abc _frozen_importlib _frozen_importlib_external _imp _io _signal"
-    " _sitebuiltins _stat _thread _warnings _weakref abc builtins codecs encodings genericpath io marshal ntpath os posix"
-    " posixpath site sitecustomize stat sys time usercustomize zipimport kieker".split()
-)
-
 
 def main(arguments):
     """Returns the exit status; ends by SystemExit where the program does."""
@@ -193,8 +186,10 @@ def _forget_shadowed(directory):
         names = {name.partition(".")[0] for name in os.listdir(directory)}
     except OSError:
         return
-    names -= _LOADED_ANYWAY
-    names.difference_update(sys.builtin_module_names)
-    for name in list(sys.modules):
+    names.difference_update(sys.builtin_module_names, ("kieker", "__main__"))
+    loaded = list(sys.modules)
+    # A module is listed when its import ends. What comes before site, or without it before io, is there in every program.
+    first = loaded.index("site" if "site" in loaded else "io") + 1
+    for name in loaded[first:]:
         if name.partition(".")[0] in names:
             del sys.modules[name]
