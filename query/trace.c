@@ -286,7 +286,7 @@ static json_t *answer(struct request *request, struct store_reader *reader)
     look->request = request;
     look->reader = reader;
     look->trace = row.trace;
-    look->depth = (uint32_t)request_number(request, PARAM_DEPTH, REQUEST_DEPTH_MAX);
+    look->depth = (uint32_t)request_number(request, PARAM_DEPTH, REQUEST_DEPTH);
     look->wanted = request_has(request, PARAM_CALL)
                        ? (uint64_t)request_number(request, PARAM_CALL, 0)
                        : NO_CALL;

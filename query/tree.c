@@ -194,7 +194,7 @@ static json_t *answer(struct request *request, struct store_reader *reader)
     else if (!growing.failed) {
         weigh(&growing);
         order = choose(&growing, request_limit(request),
-            (uint64_t)request_number(request, PARAM_DEPTH, REQUEST_DEPTH_MAX), min, &count, &cut);
+            (uint64_t)request_number(request, PARAM_DEPTH, REQUEST_DEPTH), min, &count, &cut);
     }
     if (order != NULL) {
         int truncated = count < growing.nodes.count;

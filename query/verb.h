@@ -70,11 +70,12 @@ enum param_id {
 };
 
 /*
- * Levels of a tree in one answer; deeper calls are summed up and can be asked for with `call`. JSON
- * readers, jansson's among them, give up at 2,048 levels of brackets, and a level of calls is two
- * of these.
+ * Levels of a tree in one answer, at most and unless others are asked for; what is deeper is summed
+ * up, and `call` shows it. A level of calls is two of JSON's: jansson reads 2,048 of these,
+ * Python's json as it comes some 990.
  */
 #define REQUEST_DEPTH_MAX 1000
+#define REQUEST_DEPTH 400
 
 #define PARAM_BIT(param) (UINT64_C(1) << (param))
 
