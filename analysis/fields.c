@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "analysis/assembling.h"
 
+#include "analysis/signature.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -153,16 +155,26 @@ static struct resolved *add_resolved(
     return place;
 }
 
+/*
+ * An operation execution names no class: it is the one in its signature, as in events of the same
+ * operation.
+ */
 static uint32_t operation_of(
     struct stream *stream, const struct record *record, unsigned signature, unsigned class)
 {
     struct model *model = &stream->assembler->model;
-    uint32_t operation = field_name(stream, record, signature);
-    uint32_t component = class == signature ? 0 : field_name(stream, record, class);
-    struct model_name text = model->names.items[operation],
-                      class_text = model->names.items[component];
+    struct model_name text = model->names.items[field_name(stream, record, signature)];
+    const char *signature_text = text.text ? text.text : "";
+    struct model_name class_text;
+    struct signature parsed;
 
-    return model_operation(model, text.text ? text.text : "", text.length,
+    if (class == signature) {
+        signature_parse(signature_text, text.length, "", 0, &parsed);
+        return model_operation(
+            model, signature_text, text.length, parsed.component, parsed.component_length);
+    }
+    class_text = model->names.items[field_name(stream, record, class)];
+    return model_operation(model, signature_text, text.length,
         class_text.text ? class_text.text : "", class_text.length);
 }
 

@@ -273,10 +273,8 @@ static json_t *answer(struct request *request, struct store_reader *reader)
     if (found < 0)
         return answer_failed(request, reader);
     if (found == 0)
-        return request_refuse(request, 404,
-            "There is no trace %" PRIu64 ". `traces` lists those there are; it may have been "
-            "given up by retention",
-            id);
+        return request_refuse(
+            request, 404, "There is no trace %" PRIu64 ". `traces` lists those there are", id);
     trace = traces_row(&row);
     look = arena_take(&request->arena, sizeof(*look));
     if (look == NULL) {

@@ -685,6 +685,29 @@ START_TEST(test_agent_says_who_it_is)
 }
 END_TEST
 
+/* What Java calls "void a.b.C.op()" is one operation, whether events or executions tell of it. */
+START_TEST(test_events_and_executions_are_of_one_operation)
+{
+    static const char signature[] = "public void a.b.C.op(int)";
+    struct bench bench;
+
+    put_begin(1 << 16);
+    at = wire_put_entry(at, OPERATIONS, signature, strlen(signature));
+    at = wire_put_entry(at, OPERATIONS + 1, "a.b.C", 5);
+    put_metadata(1);
+    put_broken("B0 A0");
+    put_execution(9, 1700000000000000000, 1700000000000000005, 0, 0, 0);
+    bench_open(&bench);
+    bench_feed(&bench, out, (size_t)(at - out), 0);
+    bench_end(&bench);
+    ck_assert_uint_eq(bench.batches.items[0]->finished.count, 2);
+    ck_assert_uint_eq(bench.batches.items[0]->operations.count, 1);
+    ck_assert_str_eq(bench.names.items[bench.operations.items[1].name], "op");
+    ck_assert_str_eq(bench.names.items[bench.operations.items[1].component], "a.b.C");
+    bench_close(&bench);
+}
+END_TEST
+
 /* An id that is announced again means the new text from then on. */
 START_TEST(test_redefined_names)
 {
@@ -725,6 +748,7 @@ int main(void)
     tcase_add_test(tests, test_too_many_open_traces);
     tcase_add_test(tests, test_deep_recursion);
     tcase_add_test(tests, test_agent_says_who_it_is);
+    tcase_add_test(tests, test_events_and_executions_are_of_one_operation);
     tcase_add_loop_test(tests, test_redefined_names, 0, 2);
     tcase_set_timeout(tests, 120);
     suite_add_tcase(suite, tests);
