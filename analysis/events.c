@@ -134,13 +134,13 @@ static int begin_call(struct assembler *a, struct stream *stream, struct open_tr
 static int end_frame(struct assembler *a, struct open_trace *trace, int64_t time, int failed)
 {
     struct frame frame = trace->frames.items[--trace->frames.count];
-    int64_t duration = time > frame.start ? time - frame.start : 0;
+    int64_t duration = time_between(frame.start, time);
     uint64_t shape = shape_mix(frame.shape, frame.path);
 
     if (trace->frames.count > 0) {
         struct frame *caller = &trace->frames.items[trace->frames.count - 1];
 
-        caller->below += duration;
+        caller->below = time_sum(caller->below, duration);
         caller->shape = shape_mix(caller->shape, shape);
     } else {
         trace->shape = shape_mix(trace->shape, shape);

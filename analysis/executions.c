@@ -178,12 +178,12 @@ static int end_innermost(struct assembler *a, struct open_trace *trace, int64_t 
     struct frame frame = trace->frames.items[--trace->frames.count];
     struct frame *caller =
         trace->frames.count ? &trace->frames.items[trace->frames.count - 1] : NULL;
-    int64_t duration = tout > frame.start ? tout - frame.start : 0;
+    int64_t duration = time_between(frame.start, tout);
     uint64_t *shape = caller ? &caller->shape : &trace->shape;
 
     *shape = shape_mix(*shape, shape_mix(frame.shape, frame.path));
     if (caller)
-        caller->below += duration;
+        caller->below = time_sum(caller->below, duration);
     return stat_call(
         a, frame.path, tout, duration, duration > frame.below ? duration - frame.below : 0, 0);
 }

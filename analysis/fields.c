@@ -163,19 +163,18 @@ static uint32_t operation_of(
     struct stream *stream, const struct record *record, unsigned signature, unsigned class)
 {
     struct model *model = &stream->assembler->model;
-    struct model_name text = model->names.items[field_name(stream, record, signature)];
-    const char *signature_text = text.text ? text.text : "";
-    struct model_name class_text;
-    struct signature parsed;
+    uint32_t name = field_name(stream, record, signature);
+    uint32_t class_name = class == signature ? 0 : field_name(stream, record, class);
+    struct model_name text = model->names.items[name], class_text = model->names.items[class_name];
+    struct signature parsed = {
+        .component = class_text.text ? class_text.text : "", .component_length = class_text.length};
 
-    if (class == signature) {
-        signature_parse(signature_text, text.length, "", 0, &parsed);
-        return model_operation(
-            model, signature_text, text.length, parsed.component, parsed.component_length);
-    }
-    class_text = model->names.items[field_name(stream, record, class)];
-    return model_operation(model, signature_text, text.length,
-        class_text.text ? class_text.text : "", class_text.length);
+    if (text.text == NULL)
+        text.text = "";
+    if (class == signature)
+        signature_parse(text.text, text.length, "", 0, &parsed);
+    return model_operation(
+        model, text.text, text.length, parsed.component, parsed.component_length);
 }
 
 /*

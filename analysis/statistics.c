@@ -66,7 +66,7 @@ int stat_call(
 int stat_class(struct assembler *a, uint32_t class, const struct trace *trace)
 {
     struct model_class *of = &a->model.classes.items[class];
-    int64_t duration = trace->end - trace->start;
+    int64_t duration = time_between(trace->start, trace->end);
     struct batch_class_stat *stat;
 
     if (of->stat_batch != a->batch->number) {
@@ -92,7 +92,7 @@ int stat_class(struct assembler *a, uint32_t class, const struct trace *trace)
         stat->latest = trace->id;
     }
     stat->durations.failed += trace->failed > 0;
-    return count(&a->batch->arena, &stat->durations, duration < 0 ? 0 : duration);
+    return count(&a->batch->arena, &stat->durations, duration);
 }
 
 static int ascending(const void *a, const void *b)

@@ -38,6 +38,27 @@ enum trace_kind {
 /* How its metadata came. */
 enum trace_metadata { METADATA_NONE, METADATA_TRACE, METADATA_APPLICATION };
 
+/*
+ * From start to end in ns: 0 if the clock went back, and as much as can be said if it is more. A
+ * client may send any number as a time.
+ */
+static inline int64_t time_between(int64_t start, int64_t end)
+{
+    int64_t duration;
+
+    if (end <= start)
+        return 0;
+    return __builtin_sub_overflow(end, start, &duration) ? INT64_MAX : duration;
+}
+
+/* The sum of two durations, likewise. */
+static inline int64_t time_sum(int64_t one, int64_t other)
+{
+    int64_t sum;
+
+    return __builtin_add_overflow(one, other, &sum) ? INT64_MAX : sum;
+}
+
 /* Ids are the model's (model.h); points in time are ns since 1970, durations ns. */
 struct trace {
     uint64_t id; /* ours, from 1, never used again */

@@ -82,7 +82,7 @@ static void leave(struct walk *walk, int64_t time, uint32_t cause, int failed, i
 {
     struct frame frame = *top(walk), *caller;
 
-    frame.call.duration = time > frame.call.start ? time - frame.call.start : 0;
+    frame.call.duration = time_between(frame.call.start, time);
     frame.call.self = frame.call.duration > frame.below ? frame.call.duration - frame.below : 0;
     frame.call.cause = cause;
     frame.call.failed = failed;
@@ -90,7 +90,7 @@ static void leave(struct walk *walk, int64_t time, uint32_t cause, int failed, i
     walk->frames.count--;
     caller = top(walk);
     if (caller) {
-        caller->below += frame.call.duration;
+        caller->below = time_sum(caller->below, frame.call.duration);
         caller->call.calls += frame.call.calls;
     }
     if (walk->walker.on_leave)
