@@ -165,16 +165,14 @@ static uint32_t operation_of(
     struct model *model = &stream->assembler->model;
     uint32_t name = field_name(stream, record, signature);
     uint32_t class_name = class == signature ? 0 : field_name(stream, record, class);
-    struct model_name text = model->names.items[name], class_text = model->names.items[class_name];
+    struct model_name own = model->names.items[name], class_own = model->names.items[class_name];
+    const char *text = own.text ? own.text : "";
     struct signature parsed = {
-        .component = class_text.text ? class_text.text : "", .component_length = class_text.length};
+        .component = class_own.text ? class_own.text : "", .component_length = class_own.length};
 
-    if (text.text == NULL)
-        text.text = "";
     if (class == signature)
-        signature_parse(text.text, text.length, "", 0, &parsed);
-    return model_operation(
-        model, text.text, text.length, parsed.component, parsed.component_length);
+        signature_parse(text, own.length, "", 0, &parsed);
+    return model_operation(model, text, own.length, parsed.component, parsed.component_length);
 }
 
 /*
