@@ -52,7 +52,7 @@ json_t *traces_row(const struct trace_row *row)
     answer_put_text(&object, "root", row->root);
     answer_put_text(&object, "component", row->component);
     answer_put(&object, "start_at", answer_at(trace->start));
-    answer_put(&object, "duration_ns", json_integer(trace->end - trace->start));
+    answer_put(&object, "duration_ns", json_integer(time_between(trace->start, trace->end)));
     answer_put(&object, "calls", answer_number(trace->calls));
     answer_put(&object, "depth", answer_number(trace->depth));
     answer_put(&object, "failed", answer_number(trace->failed));
