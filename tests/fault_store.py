@@ -197,10 +197,10 @@ def mount_small_disk(test, megabytes):
 class DiskFull(unittest.TestCase):
     def test_paused_and_resumed_without_loss(self):
         """Nothing is dropped: clients wait, it is said where people look, and goes on when there is room."""
-        disk = mount_small_disk(self, 8)
+        disk = mount_small_disk(self, 64)
         ballast = os.path.join(disk, "ballast")
         with open(ballast, "wb") as f:
-            f.write(bytes(6 << 20))
+            f.write(bytes(62 << 20))
         with Collector("--queue-size", "256K", "--batch-size", "64K", directory=disk) as collector:
             # Names of their own keep what is stored from being small.
             dice = random.Random(1)

@@ -16,12 +16,6 @@
 #define EXCHANGE_TEXT "text/plain; charset=utf-8"
 #define EXCHANGE_NO_STORE "no-store"
 
-enum progress {
-    EXCHANGE_NEW,
-    EXCHANGE_WAITING, /* suspended: its answer comes from a worker */
-    EXCHANGE_ANSWERED
-};
-
 struct answer {
     unsigned status;
     const char *type; /* static, as all strings here */
@@ -37,7 +31,7 @@ struct exchange {
     struct web *web;
     struct MHD_Connection *connection;
     const char *path;
-    enum progress progress;
+    int is_waiting; /* suspended: its answer comes from a worker. The HTTP thread's own */
     struct answer answer;
     struct request request; /* of a verb: begun if request.verb is there */
     struct exchange *next;  /* in the queue of workers */

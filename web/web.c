@@ -126,12 +126,11 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         *body_size = 0;
         return MHD_YES;
     }
-    if (x->progress == EXCHANGE_NEW) {
+    if (!x->is_waiting) {
         routes_handle(x);
-        if (x->progress == EXCHANGE_WAITING)
+        if (x->is_waiting)
             return MHD_YES;
     }
-    x->progress = EXCHANGE_ANSWERED;
     return send_answer(x);
 }
 

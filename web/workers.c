@@ -100,7 +100,6 @@ static void *run(void *context)
                 reader = NULL;
             }
         }
-        x->progress = EXCHANGE_ANSWERED;
         MHD_resume_connection(x->connection);
     }
     if (reader)
@@ -134,7 +133,7 @@ void workers_submit(struct workers *w, struct exchange *x)
     pthread_mutex_lock(&w->lock);
     if (!w->stopping && w->waiting < WORKERS_QUEUE_MAX) {
         taken = 1;
-        x->progress = EXCHANGE_WAITING;
+        x->is_waiting = 1;
         MHD_suspend_connection(x->connection);
         x->next = NULL;
         *w->last = x;
