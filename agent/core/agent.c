@@ -23,7 +23,9 @@ static struct agent {
     char *writer, *language, *run, *program;
     char hello[HELLO_MAX], host[HOST_MAX];
     int quiet;
-} agent;
+    pthread_mutex_t forking; /* from before a fork until after it */
+    int parked;              /* the sender has no thread meanwhile */
+} agent = {.forking = PTHREAD_MUTEX_INITIALIZER};
 
 static pthread_once_t tables_once = PTHREAD_ONCE_INIT;
 
@@ -114,8 +116,47 @@ static struct sender *new_sender(char *error, size_t error_size)
     return sender_new(&options, error, error_size);
 }
 
+/* Gives the process a sender, or the one it has a thread again. With rings.lock held, or before
+ * there is any probe. */
+static int start_sender(char *error, size_t error_size)
+{
+    int is_new = agent.sender == NULL;
+
+    if (is_new)
+        agent.sender = new_sender(error, error_size);
+    if (agent.sender == NULL)
+        return -1;
+    if (is_new)
+        rings.started = clock_steady();
+    if (sender_start(agent.sender) != 0) {
+        snprintf(error, error_size, "no thread can be started");
+        sender_free(agent.sender);
+        agent.sender = NULL;
+        return -1;
+    }
+    atomic_store(&rings.state, RINGS_RUNNING);
+    return 0;
+}
+
+static void on_asleep(void)
+{
+    char error[SAY_MAX / 2];
+
+    if (start_sender(error, sizeof(error)) == 0)
+        return;
+    atomic_store(&rings.state, RINGS_OFF);
+    say("the process %ld is not recorded any more after a fork: %s", (long)getpid(), error);
+}
+
+/*
+ * The sender's thread ends for the time of a fork: then the program has the threads that it has
+ * without the agent (Python warns of a fork with threads), and the sender's state is whole. Where
+ * that takes too long, as with a collector that hangs, the fork goes on beside the thread.
+ */
 static void before_fork(void)
 {
+    pthread_mutex_lock(&agent.forking);
+    agent.parked = atomic_load(&rings.state) == RINGS_RUNNING && sender_park(agent.sender) == 0;
     pthread_mutex_lock(&rings.lock);
     operations_lock(&agent.operations);
     pthread_mutex_lock(&agent.causes.lock);
@@ -129,53 +170,40 @@ static void after_fork_in_parent(void)
         sender_unlock(agent.sender);
     pthread_mutex_unlock(&agent.causes.lock);
     operations_unlock(&agent.operations);
+    if (agent.parked && atomic_load(&rings.state) == RINGS_RUNNING) {
+        atomic_store(&rings.state, RINGS_ASLEEP);
+        /* Other threads may be recording; a single one is the one that forks, and its next probe
+         * sees to it. */
+        if (rings.threads > 1)
+            on_asleep();
+        else
+            rings_notice();
+    }
     pthread_mutex_unlock(&rings.lock);
+    pthread_mutex_unlock(&agent.forking);
 }
 
 /*
- * The child has no sender thread. Its first probe gives it one, with a stream of its own; most
- * children run another program at once and never need it. The parent's sender may have been
- * anywhere in its work: its state is left alone.
+ * The child's first probe gives it a sender, with a stream of its own; most children run another
+ * program at once and never need it. If the parent's sender could not be parked, its state may be
+ * half way through anything: it is left alone.
  */
 static void after_fork_in_child(void)
 {
     if (agent.sender != NULL) {
         agent.quiet = sender_has_complained(agent.sender);
+        sender_unlock(agent.sender);
         sender_disown(agent.sender);
+        if (agent.parked)
+            sender_free(agent.sender);
         agent.sender = NULL;
     }
     pthread_mutex_unlock(&agent.causes.lock);
     operations_unlock(&agent.operations);
     rings_after_fork();
+    pthread_mutex_init(&agent.forking, NULL);
     if (atomic_load(&rings.state) == RINGS_RUNNING)
-        atomic_store(&rings.state, RINGS_FORKED);
-}
-
-/* Gives the process a sender. With rings.lock held, or before there is any probe. */
-static int start_sender(char *error, size_t error_size)
-{
-    agent.sender = new_sender(error, error_size);
-    if (agent.sender == NULL)
-        return -1;
-    rings.started = clock_steady();
-    if (sender_start(agent.sender) != 0) {
-        snprintf(error, error_size, "no thread can be started");
-        sender_free(agent.sender);
-        agent.sender = NULL;
-        return -1;
-    }
-    atomic_store(&rings.state, RINGS_RUNNING);
-    return 0;
-}
-
-static void on_first_probe(void)
-{
-    char error[SAY_MAX / 2];
-
-    if (start_sender(error, sizeof(error)) == 0)
-        return;
-    atomic_store(&rings.state, RINGS_OFF);
-    say("the forked process %ld is not recorded: %s", (long)getpid(), error);
+        atomic_store(&rings.state, RINGS_ASLEEP);
 }
 
 static int copy_options(const struct agent_options *options)
@@ -187,7 +215,7 @@ static int copy_options(const struct agent_options *options)
     rings.when_full = options->when_full;
     rings.on_wait = options->on_wait;
     rings.on_waited = options->on_waited;
-    rings.on_first_probe = on_first_probe;
+    rings.on_asleep = on_asleep;
     return agent.writer && agent.language && agent.run && agent.program ? 0 : -1;
 }
 
@@ -234,6 +262,8 @@ void agent_stop(uint64_t patience)
     struct sender *sender;
 
     pthread_mutex_lock(&rings.lock);
+    if (atomic_load(&rings.state) == RINGS_ASLEEP && agent.sender != NULL)
+        on_asleep();
     sender = atomic_exchange(&rings.state, RINGS_OFF) == RINGS_RUNNING ? agent.sender : NULL;
     pthread_mutex_unlock(&rings.lock);
     if (sender == NULL)

@@ -126,6 +126,11 @@ void rings_sweep(void)
     }
 }
 
+void rings_notice(void)
+{
+    probe_ring = NULL;
+}
+
 void rings_after_fork(void)
 {
     struct ring *mine = own_ring;
@@ -304,10 +309,10 @@ void probe_record_slowly(uint64_t word)
 
     if (state == RINGS_OFF)
         return;
-    if (state == RINGS_FORKED) {
+    if (state == RINGS_ASLEEP) {
         pthread_mutex_lock(&rings.lock);
-        if (atomic_load(&rings.state) == RINGS_FORKED)
-            rings.on_first_probe();
+        if (atomic_load(&rings.state) == RINGS_ASLEEP)
+            rings.on_asleep();
         pthread_mutex_unlock(&rings.lock);
         if (atomic_load(&rings.state) != RINGS_RUNNING)
             return;

@@ -18,7 +18,7 @@
 enum rings_state {
     RINGS_OFF,     /* not started, or stopped */
     RINGS_RUNNING, /* probes record */
-    RINGS_FORKED   /* a forked child: the next probe starts its sender */
+    RINGS_ASLEEP   /* there is no sender, after a fork: the next probe starts one */
 };
 
 struct rings {
@@ -31,8 +31,7 @@ struct rings {
     enum agent_when_full when_full;
     void *(*on_wait)(void);
     void (*on_waited)(void *token);
-    void (*on_first_probe)(
-        void); /* gives a forked child its sender, or turns the probes off; with the lock held */
+    void (*on_asleep)(void); /* starts the sender, or turns the probes off; with the lock held */
     struct ring *all, *spare;
     unsigned spares, threads;
     uint64_t dropped;                   /* records, by threads that have ended */
@@ -49,6 +48,9 @@ void rings_wake(void);
 
 /* Takes the rings of ended threads, once they are empty, out of the list. With the lock held. */
 void rings_sweep(void);
+
+/* The calling thread's next probe takes the slow way. */
+void rings_notice(void);
 
 /* In a forked child: only the calling thread's ring is left, and it is empty. The lock is new. */
 void rings_after_fork(void);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "agent/core/clock.h"
@@ -25,7 +26,12 @@
 #define COUNTERS_NS 1000000000u   /* losses are told to the collector at most so often */
 #define CLOCK_FIRST_NS 2000000u   /* the clock is refined at that age, */
 #define CLOCK_LAST_NS 1000000000u /* then whenever it has doubled, then so often */
+#define PARK_NS 100000000u        /* a fork waits for the sender for so long, */
+#define GONE_NS 10000000u         /* and for the kernel to have noticed its end */
 #define STACK_BYTES (1u << 20)
+
+/* What the sender's thread is to do, and with PARKED its answer: it takes no wish back any more. */
+enum wish { GO_ON, PARK, PARKED, STOP };
 
 struct sender {
     struct writer writer;
@@ -37,9 +43,10 @@ struct sender {
     char target[WRITER_HOST_MAX + 16];
 
     pthread_t thread;
+    pid_t thread_id;       /* once `ended` */
     pthread_cond_t on_end; /* of `ended`, with rings.lock */
     int ended;
-    _Atomic int stopping;
+    _Atomic int wish;         /* enum wish */
     _Atomic uint64_t give_up; /* CLOCK_MONOTONIC; UINT64_MAX: never */
 
     uint64_t retry_at, retry_after;
@@ -279,7 +286,7 @@ static void sleep_a_while(struct sender *sender, uint64_t now)
         .tv_sec = (time_t)(until / 1000000000u), .tv_nsec = (long)(until % 1000000000u)};
     pthread_mutex_lock(&rings.lock);
     atomic_store(&rings.sleeping, 1);
-    if (!atomic_load(&sender->stopping))
+    if (atomic_load(&sender->wish) == GO_ON)
         pthread_cond_timedwait(&rings.wake, &rings.lock, &at);
     atomic_store(&rings.sleeping, 0);
     pthread_mutex_unlock(&rings.lock);
@@ -295,27 +302,36 @@ static void refine_clock(struct sender *sender, uint64_t now)
     sender->refine_at = now + sender->refine_after;
 }
 
-/* 0 when the sender shall end. */
+/* Whether the thread is to end, now that nothing was left to take. */
+static int is_to_end(struct sender *sender)
+{
+    int park = PARK;
+
+    return atomic_load(&sender->wish) == STOP ||
+           atomic_compare_exchange_strong(&sender->wish, &park, PARKED);
+}
+
+/* 0 when the thread is to end. */
 static int do_round(struct sender *sender)
 {
     uint64_t now = clock_steady(), taken = 0;
-    int stopping = atomic_load(&sender->stopping);
+    int decided, wish = atomic_load(&sender->wish);
 
     refine_clock(sender, now);
     keep_connected(sender, now);
     /* As long as the first request is not answered, records wait where they are. */
-    if (atomic_load(&rings.connected) != 0 || now >= atomic_load(&sender->give_up))
+    decided = atomic_load(&rings.connected) != 0 || now >= atomic_load(&sender->give_up);
+    if (decided)
         taken = take_all(sender);
     if (now - sender->told_at >= COUNTERS_NS)
         tell_losses(sender);
     if (taken < BUSY_ENTRIES || now - sender->flushed_at >= LATENCY_NS)
         flush(sender);
     publish(sender);
-    if (stopping && taken == 0 &&
-        (atomic_load(&rings.connected) != 0 || now >= atomic_load(&sender->give_up)))
+    if (wish != GO_ON && taken == 0 && decided && is_to_end(sender))
         return 0;
     if (taken < BUSY_ENTRIES) {
-        if (stopping)
+        if (wish != GO_ON)
             usleep(CONNECTING_NS / 1000 / 5);
         else
             sleep_a_while(sender, now);
@@ -340,11 +356,15 @@ static void *run(void *argument)
     struct sender *sender = argument;
     struct timespec first = {.tv_nsec = CLOCK_FIRST_NS};
 
-    nanosleep(&first, NULL);
-    sender->refine_after = CLOCK_FIRST_NS;
+    if (sender->refine_after == 0) {
+        nanosleep(&first, NULL);
+        sender->refine_after = CLOCK_FIRST_NS;
+    }
     while (do_round(sender))
         ;
-    finish(sender);
+    if (atomic_load(&sender->wish) == STOP)
+        finish(sender);
+    sender->thread_id = (pid_t)syscall(SYS_gettid);
     pthread_mutex_lock(&rings.lock);
     sender->ended = 1;
     pthread_cond_signal(&sender->on_end);
@@ -358,6 +378,8 @@ int sender_start(struct sender *sender)
     sigset_t all, before;
     int failed;
 
+    sender->ended = 0;
+    atomic_store(&sender->wish, GO_ON);
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, STACK_BYTES);
     /* The program's signals are the program's threads' business. */
@@ -372,15 +394,13 @@ int sender_start(struct sender *sender)
     return 0;
 }
 
-int sender_stop(struct sender *sender, uint64_t patience)
+/* Waits for the thread's end until that moment. 1 when it has ended. */
+static int wait_for_end(struct sender *sender, uint64_t until)
 {
-    uint64_t until = clock_steady() + patience + COUNTERS_NS;
     struct timespec at = {
         .tv_sec = (time_t)(until / 1000000000u), .tv_nsec = (long)(until % 1000000000u)};
     int ended;
 
-    atomic_store(&sender->give_up, until - COUNTERS_NS);
-    atomic_store(&sender->stopping, 1);
     pthread_mutex_lock(&rings.lock);
     pthread_cond_signal(&rings.wake);
     while (!sender->ended)
@@ -388,11 +408,41 @@ int sender_stop(struct sender *sender, uint64_t patience)
             break;
     ended = sender->ended;
     pthread_mutex_unlock(&rings.lock);
-    if (!ended) {
+    return ended;
+}
+
+int sender_stop(struct sender *sender, uint64_t patience)
+{
+    uint64_t until = clock_steady() + patience;
+
+    atomic_store(&sender->give_up, until);
+    atomic_store(&sender->wish, STOP);
+    if (!wait_for_end(sender, until + COUNTERS_NS)) {
         pthread_detach(sender->thread);
         return -1;
     }
     pthread_join(sender->thread, NULL);
+    return 0;
+}
+
+int sender_park(struct sender *sender)
+{
+    uint64_t until = clock_steady() + PARK_NS;
+    int park = PARK;
+    char path[64];
+
+    atomic_store(&sender->wish, PARK);
+    if (!wait_for_end(sender, until)) {
+        if (atomic_compare_exchange_strong(&sender->wish, &park, GO_ON))
+            return -1;
+        while (!wait_for_end(sender, clock_steady() + PARK_NS))
+            ;
+    }
+    pthread_join(sender->thread, NULL);
+    /* A thread is counted by the kernel a moment longer than one can wait for it. */
+    snprintf(path, sizeof(path), "/proc/self/task/%ld", (long)sender->thread_id);
+    for (until = clock_steady() + GONE_NS; access(path, F_OK) == 0 && clock_steady() < until;)
+        usleep(10);
     return 0;
 }
 

@@ -24,8 +24,14 @@ struct sender_options {
 struct sender *sender_new(const struct sender_options *options, char *error, size_t error_size);
 void sender_free(struct sender *sender);
 
-/* 0, or -1 when there can be no further thread. */
+/* Also after sender_park. 0, or -1 when there can be no further thread. */
 int sender_start(struct sender *sender);
+
+/*
+ * Ends the sender's thread for a while, with everything sent; its connection stays. 0; -1 when that
+ * takes longer than a moment: then it runs on.
+ */
+int sender_park(struct sender *sender);
 
 /*
  * Ends the sender: it sends what there is, for `patience` ns at most. 0; -1 when it did not end in

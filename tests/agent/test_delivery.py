@@ -449,7 +449,7 @@ class Fork(Case):
                 assert os.waitpid(pid, 0)[1] == 0
             stop = True
             for t in threads: t.join()
-        """))
+        """), interpreter=["-W", "ignore::DeprecationWarning"])
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertEqual(len(done.streams), 81)
         kinds = sorted(([t.shape() for t in stream.traces()] for stream in done.streams), key=len)

@@ -579,6 +579,22 @@ class Modules(Same):
                 self.assertIn("main", [t.operation for s in done.streams for t in s.traces()])
 
 
+    def test_fork(self):
+        # Newer Pythons warn of a fork in a process with threads: the agent's own must not count.
+        self.same_text("""
+            import os, sys
+            def main():
+                for i in range(20):
+                    pid = os.fork()
+                    if pid == 0:
+                        if os.fork() == 0: os._exit(0)
+                        os.wait()
+                        sys.exit(i)
+                    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+            main()
+        """, interpreter=["-W", "always"])
+
+
 class ByHand(Same):
     def test_instrument(self):
         self.write("part.py", """
