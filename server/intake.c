@@ -93,8 +93,8 @@ static void cut(struct intake *i)
     i->short_of_memory = 0;
     i->due = 0;
     committer_put(i->committer, batch);
-    publish(i);
     resume_reading(i);
+    publish(i);
 }
 
 /* Waits for room in the queue, as long as it makes sense. */
