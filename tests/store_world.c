@@ -144,16 +144,24 @@ static void start_assembler(struct world *world)
     }
 }
 
-void world_open(struct world *world, unsigned seed)
+void world_open_at(struct world *world, const char *path, unsigned seed)
 {
     *world = (struct world){.seed = seed, .now = WORLD_START};
-    printf("seed %u\n", seed);
-    strcpy(world->directory, "/tmp/kieker-store-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(world->directory));
-    snprintf(world->path, sizeof(world->path), "%s/new/kieker.db", world->directory);
+    snprintf(world->path, sizeof(world->path), "%s", path);
     *list_add(&world->operations) = (struct model_operation){0};
     *list_add(&world->names) = strdup("");
     start_assembler(world);
+}
+
+void world_open(struct world *world, unsigned seed)
+{
+    char directory[] = "/tmp/kieker-store-XXXXXX", path[128];
+
+    printf("seed %u\n", seed);
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    snprintf(path, sizeof(path), "%s/new/kieker.db", directory);
+    world_open_at(world, path, seed);
+    strcpy(world->directory, directory);
 }
 
 struct made {
@@ -296,18 +304,24 @@ void world_commit(struct world *world)
     batch_free(batch);
 }
 
-void world_close(struct world *world)
+void world_forget(struct world *world)
 {
     for (int i = 0; i < WORLD_STREAMS; i++) {
-        ck_assert_int_eq(
-            assembler_close_stream(world->assembler, world->feeds[i].stream, NULL, world->now), 0);
         wire_fini(&world->feeds[i].wire);
         buffer_fini(&world->feeds[i].bytes);
     }
-    world_commit(world);
     assembler_free(world->assembler);
     store_close(world->store);
     world->store = NULL;
+}
+
+void world_close(struct world *world)
+{
+    for (int i = 0; i < WORLD_STREAMS; i++)
+        ck_assert_int_eq(
+            assembler_close_stream(world->assembler, world->feeds[i].stream, NULL, world->now), 0);
+    world_commit(world);
+    world_forget(world);
 }
 
 void world_remove(struct world *world)

@@ -49,6 +49,9 @@ struct world {
 /* Opens a new database, with streams of the runs "run0", "run1" … on hosts "host0" … */
 void world_open(struct world *world, unsigned seed);
 
+/* The same upon a database that may be there already; its earlier content is not known. */
+void world_open_at(struct world *world, const char *path, unsigned seed);
+
 /* Makes `traces` random traces of up to `calls` calls on random streams, committing now and then.
  */
 void world_make(struct world *world, unsigned traces, unsigned calls, unsigned commits);
@@ -61,6 +64,9 @@ void world_commit(struct world *world);
 
 /* Closes the streams, commits, closes the store. The files stay until world_remove. */
 void world_close(struct world *world);
+
+/* Closes the store alone: what is open stays open in it, as after a crash. */
+void world_forget(struct world *world);
 
 /* Deletes the files and what is kept in mind. */
 void world_remove(struct world *world);

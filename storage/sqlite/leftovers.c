@@ -11,6 +11,8 @@ static int end_trace(struct store *store, struct block_row *row)
 {
     struct trace *trace = &row->trace.trace;
 
+    memset(row->trace.size, 0,
+        sizeof(row->trace.size)); /* all lies apart, whatever a damaged row says */
     trace->flaws |= FLAW_OPEN_CALLS;
     if (trace->kind == TRACE_OF_EVENTS && trace->metadata == METADATA_NONE)
         trace->flaws |= FLAW_NO_METADATA;
