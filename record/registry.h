@@ -11,7 +11,7 @@
 #include "record/types.h"
 
 #define REGISTRY_ENTRIES_MAX (1u << 20) /* strings of one stream */
-#define REGISTRY_TEXT_MAX (1u << 20)    /* bytes of one string */
+#define REGISTRY_TEXT_MAX (3u << 20)    /* bytes of one string: 2^20 UTF-16 units at most */
 #define REGISTRY_BYTES_MAX (64u << 20)  /* bytes of all strings of one stream */
 
 struct registry_entry {

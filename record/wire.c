@@ -192,10 +192,10 @@ __attribute__((noinline)) static enum wire_item next_entry(
         return cut(wire, rest, last);
     wire->entry_id = (int32_t)bytes_get32(item + 4);
     wire->entry_declared = declared = (int32_t)bytes_get32(item + 8);
-    if (declared < 0 || (uint32_t)declared > REGISTRY_TEXT_MAX)
+    if (declared < 0 || (uint32_t)declared > WIRE_TEXT_MAX)
         return fail(wire, WIRE_BAD_LENGTH,
             "registry entry %" PRId32 " claims a length of %" PRId32 " (0 to %u can be)",
-            wire->entry_id, declared, REGISTRY_TEXT_MAX);
+            wire->entry_id, declared, WIRE_TEXT_MAX);
     if (!text_length(wire, item + HEAD, end, last, (size_t)declared, &length))
         return cut(wire, rest, last);
     if (registry_put(&wire->registry, wire->entry_id, (const char *)item + HEAD, length) < 0)

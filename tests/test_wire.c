@@ -298,6 +298,29 @@ START_TEST(test_random_bytes)
 }
 END_TEST
 
+/* The longest string there may be, of characters that take three bytes a unit, as Java sends it. */
+START_TEST(test_longest_text)
+{
+    size_t units = WIRE_TEXT_MAX, size = 12 + 3 * units + 12;
+    unsigned char *bytes = malloc(size), *end = bytes;
+    const unsigned char *at = bytes;
+    struct wire wire;
+
+    end = bytes_put32(bytes_put32(bytes_put32(end, UINT32_MAX), 1), (uint32_t)units);
+    for (size_t i = 0; i < units; i++, end += 3)
+        memcpy(end, "\xE2\x82\xAC", 3);
+    end = wire_put_entry(end, 2, "", 0);
+    ck_assert_ptr_eq(end, bytes + size);
+    wire_init(&wire);
+    ck_assert_int_eq(wire_next(&wire, &at, end, 0), WIRE_ENTRY);
+    ck_assert_uint_eq(wire.entry->length, 3 * units);
+    ck_assert_int_eq(wire_next(&wire, &at, end, 0), WIRE_ENTRY);
+    ck_assert_ptr_eq(at, end);
+    wire_fini(&wire);
+    free(bytes);
+}
+END_TEST
+
 START_TEST(test_ids_of_any_kind)
 {
     static const int32_t ids[] = {1000, 5, INT32_MAX, 0, INT32_MIN, -2, 7, 6};
@@ -379,6 +402,7 @@ int main(void)
     tcase_add_loop_test(made, test_every_type_round_trip, 0, RECORD_TYPES);
     tcase_add_test(made, test_faults);
     tcase_add_test(made, test_random_bytes);
+    tcase_add_test(made, test_longest_text);
     tcase_add_test(made, test_ids_of_any_kind);
     tcase_add_test(made, test_map_against_a_plain_array);
     tcase_add_test(made, test_types_are_found);
