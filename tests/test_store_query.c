@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Random questions, answered by the store and by looking at every trace that went into it. */
+#include "storage/sqlite/queue.h"
 #include "tests/store_world.h"
 
 #include <check.h>
@@ -550,6 +551,45 @@ START_TEST(test_sql_views)
 }
 END_TEST
 
+/* ---- the queue of a scan, which keeps but the first */
+
+static int by_waiting(const void *a, const void *b)
+{
+    return waiting_is_before(a, b) ? -1 : waiting_is_before(b, a);
+}
+
+START_TEST(test_queue)
+{
+    struct waiting items[2000];
+    struct queue queue = {.most = 1 + rnd(300)};
+    size_t given = 0;
+
+    for (int i = 0; i < 2000; i++)
+        items[i] = (struct waiting){.key = rnd(50), .id = i};
+    while (given < 2000) {
+        /* as a scan does: all that were not given, in any order */
+        for (int i = 0; i < 2000; i++) {
+            struct waiting item = items[(size_t)i * 7 % 2000];
+
+            if (given == 0 || waiting_is_before(&items[given - 1], &item))
+                ck_assert_int_eq(queue_add(&queue, item), 0);
+        }
+        if (given == 0)
+            qsort(items, 2000, sizeof(items[0]), by_waiting);
+        ck_assert_uint_le(queue.heap.count, 2 * queue.most);
+        while (queue.heap.count > 0) {
+            struct waiting first = queue_take(&queue);
+
+            ck_assert_int_eq(first.id, items[given].id);
+            given++;
+        }
+        ck_assert(queue.dropped || given == 2000);
+        queue.dropped = 0;
+    }
+    queue_fini(&queue);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("store_query");
@@ -567,6 +607,7 @@ int main(void)
     tcase_add_test(tcase, test_sql_calls);
     tcase_add_test(tcase, test_sql_only_reads);
     tcase_add_test(tcase, test_sql_views);
+    tcase_add_loop_test(tcase, test_queue, 0, 20);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -38,7 +38,8 @@ static void gather(const struct block_row *rows, size_t count, int64_t (*values)
 #define COLUMN(name, field, distances) values[COLUMN_##name][i] = (int64_t)row->field;
         BLOCK_COLUMNS(COLUMN)
 #undef COLUMN
-        values[COLUMN_DURATION][i] = less(trace->end, trace->start);
+        values[COLUMN_DURATION][i] = time_between(trace->start, trace->end);
+        values[COLUMN_END][i] = less(less(trace->end, trace->start), values[COLUMN_DURATION][i]);
         if (trace->metadata_logged == RECORD_NOT_LOGGED)
             values[COLUMN_METADATA_LOGGED][i] = 0;
         else
@@ -138,13 +139,35 @@ int block_read(struct block *block, const void *bytes, size_t size)
     return 0;
 }
 
+/* As reader_varint; while there is room for the longest number, without looking at the end byte by
+ * byte. */
+static inline uint64_t take_varint(struct reader *in)
+{
+    const unsigned char *at = in->at;
+    uint64_t value;
+
+    if (in->end - at < VARINT_MAX)
+        return reader_varint(in);
+    value = at[0] & 0x7F;
+    if (at[0] < 0x80) {
+        in->at = at + 1;
+        return value;
+    }
+    value |= (uint64_t)(at[1] & 0x7F) << 7;
+    if (at[1] < 0x80) {
+        in->at = at + 2;
+        return value;
+    }
+    return reader_varint_slow(in);
+}
+
 static int decode(const struct buffer *varints, int64_t *values, uint32_t count, int by_distance)
 {
     struct reader in = {varints->bytes, varints->bytes + varints->size, 0};
     int64_t before = 0;
 
     for (uint32_t i = 0; i < count; i++) {
-        int64_t value = unzigzag(reader_varint(&in));
+        int64_t value = unzigzag(take_varint(&in));
 
         before = values[i] = by_distance ? plus(before, value) : value;
     }
@@ -190,7 +213,8 @@ void block_get(const struct block *block, uint32_t i, struct block_row *out)
     row->column_field = (__typeof__(row->column_field))block_value(block, COLUMN_##name, i);
     BLOCK_COLUMNS(COLUMN)
 #undef COLUMN
-    trace->end = plus(trace->start, block_value(block, COLUMN_DURATION, i));
+    trace->end = plus(plus(trace->start, block_value(block, COLUMN_DURATION, i)),
+        block_value(block, COLUMN_END, i));
     trace->metadata_logged =
         logged == 0 ? RECORD_NOT_LOGGED : plus(trace->start, unzigzag(logged - 1));
     out->base = plus(trace->start, block_value(block, COLUMN_BASE, i));

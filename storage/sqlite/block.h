@@ -24,7 +24,7 @@
 #define BLOCK_COLUMNS(COLUMN)                                                                      \
     COLUMN(ID, trace.id, 1)                                                                        \
     COLUMN(START, trace.start, 1)                                                                  \
-    COLUMN(DURATION, trace.end, 0) /* less its start */                                            \
+    COLUMN(DURATION, trace.end, 0) /* time_between */                                              \
     COLUMN(CALLS, trace.calls, 0)                                                                  \
     COLUMN(DEPTH, trace.depth, 0)                                                                  \
     COLUMN(FAILED, trace.failed, 0)                                                                \
@@ -55,8 +55,9 @@ enum block_column {
 #define COLUMN(name, field, distances) COLUMN_##name,
     BLOCK_COLUMNS(COLUMN)
 #undef COLUMN
-    /* The time before the first record, less the trace's start; a field of its own, since only the
-       store needs it. */
+    /* The two that are no field: what the end is off start + duration (0 unless a client sent odd
+     * times), and the time before the first record, less the start. */
+    COLUMN_END,
     COLUMN_BASE,
     COLUMNS
 };

@@ -19,7 +19,7 @@ int64_t sort_key_of(const struct trace *trace, enum trace_sort sort)
     case SORT_START:
         return trace->start;
     case SORT_DURATION:
-        return (int64_t)((uint64_t)trace->end - (uint64_t)trace->start);
+        return time_between(trace->start, trace->end);
     case SORT_CALLS:
         return (int64_t)trace->calls;
     case SORT_DEPTH:

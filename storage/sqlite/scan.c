@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "storage/sqlite/scan.h"
 
+#include "storage/sqlite/queue.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
-/*
- * A trace that is waiting: its key and id so turned (by ~, for a descending order) that the least
- * comes first.
- */
-struct waiting {
-    int64_t key, id;
-    int64_t block; /* 0: running, `row` is a place in scan.running */
-    uint32_t row;
-};
+#define KEPT_MOST (1u << 18) /* traces that wait, when nobody says how many will be asked for */
+#define KEPT_LEAST 4096
 
+/*
+ * Keys and ids wait so turned (by ~, for a descending order) that the least comes first. Of a
+ * running trace `block` is 0 and `row` a place in scan.running.
+ */
 struct scan {
     struct store_reader *reader;
     const struct trace_query *query;
     int64_t turn; /* 0 or ~0: what keys and ids are combined with */
     int has_behind;
-    struct waiting behind;
-    LIST(struct waiting) heap; /* the least on top */
+    struct waiting behind, last; /* last: given */
+    struct queue queue;
     LIST(struct located) running;
     sqlite3_stmt *blocks; /* in order of the best that they promise; NULL: there is none left */
     struct zone_row next; /* the next one of them */
@@ -28,47 +27,24 @@ struct scan {
     uint16_t rows[BLOCK_TRACES_MAX];
 };
 
-static int is_before(const struct waiting *a, const struct waiting *b)
-{
-    return a->key < b->key || (a->key == b->key && a->id < b->id);
-}
-
 static int no_memory(struct scan *scan)
 {
     return database_fail(&scan->reader->database, "not enough memory for the query");
 }
 
-static int heap_add(struct scan *scan, struct waiting new)
+static int add(struct scan *scan, struct waiting new)
 {
-    struct waiting *heap;
-    size_t i;
-
-    if (scan->has_behind && !is_before(&scan->behind, &new))
+    if (scan->has_behind && !waiting_is_before(&scan->behind, &new))
         return 0;
-    if (list_add(&scan->heap) == NULL)
-        return no_memory(scan);
-    heap = scan->heap.items;
-    for (i = scan->heap.count - 1; i > 0 && is_before(&new, &heap[(i - 1) / 2]); i = (i - 1) / 2)
-        heap[i] = heap[(i - 1) / 2];
-    heap[i] = new;
-    return 0;
+    return queue_add(&scan->queue, new) < 0 ? no_memory(scan) : 0;
 }
 
-static struct waiting heap_take(struct scan *scan)
+static int add_running_again(struct scan *scan, uint32_t row)
 {
-    struct waiting *heap = scan->heap.items, top = heap[0], last = heap[--scan->heap.count];
-    size_t i = 0, child, count = scan->heap.count;
+    const struct trace *trace = &scan->running.items[row].trace;
 
-    while ((child = 2 * i + 1) < count) {
-        if (child + 1 < count && is_before(&heap[child + 1], &heap[child]))
-            child++;
-        if (!is_before(&heap[child], &last))
-            break;
-        heap[i] = heap[child];
-        i = child;
-    }
-    heap[i] = last;
-    return top;
+    return add(scan, (struct waiting){sort_key_of(trace, scan->query->sort) ^ scan->turn,
+                         (int64_t)trace->id ^ scan->turn, 0, row});
 }
 
 static int add_running(void *context, const struct located *located)
@@ -79,9 +55,7 @@ static int add_running(void *context, const struct located *located)
     if (place == NULL)
         return no_memory(scan);
     *place = *located;
-    return heap_add(
-        scan, (struct waiting){sort_key_of(&located->trace, scan->query->sort) ^ scan->turn,
-                  (int64_t)located->trace.id ^ scan->turn, 0, (uint32_t)scan->running.count - 1});
+    return add_running_again(scan, (uint32_t)scan->running.count - 1);
 }
 
 /* To the next block that may have a match. 0 or -1. */
@@ -119,6 +93,10 @@ static int open_blocks(struct scan *scan)
     int64_t low = scan->query->low[sort], high = scan->query->high[sort];
     char sql[1024];
 
+    sqlite3_finalize(scan->blocks);
+    scan->blocks = NULL;
+    if ((scan->query->states & ~(1u << TRACE_RUNNING)) == 0)
+        return 0;
     if (scan->has_behind && scan->turn && (scan->behind.key ^ scan->turn) < high)
         high = scan->behind.key ^ scan->turn;
     if (scan->has_behind && !scan->turn && scan->behind.key > low)
@@ -135,8 +113,8 @@ static int open_blocks(struct scan *scan)
     return step_blocks(scan);
 }
 
-struct scan *scan_open(
-    struct store_reader *reader, const struct trace_query *query, const struct scan_place *behind)
+struct scan *scan_open(struct store_reader *reader, const struct trace_query *query,
+    const struct scan_place *behind, uint64_t wanted)
 {
     struct scan *scan = calloc(1, sizeof(*scan));
 
@@ -146,6 +124,9 @@ struct scan *scan_open(
     }
     scan->reader = reader;
     scan->query = query;
+    scan->queue.most = wanted == 0 || wanted > KEPT_MOST ? KEPT_MOST
+                       : wanted < KEPT_LEAST             ? KEPT_LEAST
+                                                         : (size_t)wanted;
     scan->turn = query->ascending ? 0 : ~(int64_t)0;
     scan->has_behind = behind != NULL;
     if (behind)
@@ -153,8 +134,7 @@ struct scan *scan_open(
             .key = behind->key ^ scan->turn, .id = (int64_t)behind->id ^ scan->turn};
     if (query->nothing)
         return scan;
-    if (rows_running(reader, query, add_running, scan) == 0 &&
-        ((query->states & ~(1u << TRACE_RUNNING)) == 0 || open_blocks(scan) == 0))
+    if (rows_running(reader, query, add_running, scan) == 0 && open_blocks(scan) == 0)
         return scan;
     scan_close(scan);
     return NULL;
@@ -165,7 +145,7 @@ void scan_close(struct scan *scan)
     if (scan == NULL)
         return;
     sqlite3_finalize(scan->blocks);
-    list_fini(&scan->heap);
+    queue_fini(&scan->queue);
     list_fini(&scan->running);
     free(scan);
 }
@@ -184,28 +164,53 @@ static int load_block(struct scan *scan)
         return -1;
     count = rows_select(reader, scan->query, id, block, (unsigned)tests, scan->rows);
     for (int i = 0; i < count; i++)
-        if (heap_add(scan, (struct waiting){block_value(block, column, scan->rows[i]) ^ scan->turn,
-                               block_value(block, COLUMN_ID, scan->rows[i]) ^ scan->turn, id,
-                               scan->rows[i]}) < 0)
+        if (add(scan, (struct waiting){block_value(block, column, scan->rows[i]) ^ scan->turn,
+                          block_value(block, COLUMN_ID, scan->rows[i]) ^ scan->turn, id,
+                          scan->rows[i]}) < 0)
             return -1;
     return count < 0 ? -1 : step_blocks(scan);
+}
+
+/* Begins once more, behind the last that was given: those that the queue had to drop. */
+static int begin_again(struct scan *scan)
+{
+    scan->queue.dropped = 0;
+    scan->behind = scan->last;
+    scan->has_behind = 1;
+    for (uint32_t row = 0; row < scan->running.count; row++)
+        if (add_running_again(scan, row) < 0)
+            return -1;
+    return read_is_late(scan->reader) ? -1 : open_blocks(scan);
+}
+
+/* Whether no block is left that may hold what comes before all that waits. */
+static int is_first(const struct scan *scan)
+{
+    const struct waiting promise = {.key = scan->next_key, .id = scan->next_id};
+    const struct queue *queue = &scan->queue;
+
+    return scan->blocks == NULL ||
+           (queue->heap.count > 0 && waiting_is_before(&queue->heap.items[0], &promise)) ||
+           (queue->dropped && waiting_is_before(&queue->bound, &promise));
 }
 
 /* 1 and what comes next, 0, -1. */
 static int take(struct scan *scan, struct waiting *taken)
 {
-    while (scan->blocks) {
-        const struct waiting promise = {.key = scan->next_key, .id = scan->next_id};
-
-        if (scan->heap.count > 0 && is_before(&scan->heap.items[0], &promise))
-            break;
-        if (load_block(scan) < 0)
-            return -1;
+    for (;;) {
+        if (!is_first(scan)) {
+            if (load_block(scan) < 0)
+                return -1;
+        } else if (scan->queue.heap.count > 0) {
+            scan->last = *taken = queue_take(&scan->queue);
+            return 1;
+        } else if (scan->queue.dropped) {
+            if (begin_again(scan) < 0)
+                return -1;
+        } else {
+            return 0;
+        }
     }
-    if (scan->heap.count == 0)
-        return 0;
-    *taken = heap_take(scan);
-    return 1;
 }
 
 int scan_skip(struct scan *scan, uint64_t count)

@@ -18,10 +18,13 @@ struct scan_place {
     uint64_t id;
 };
 
-/* Lends the query until scan_close. `behind`: begins behind that place; or NULL. NULL: failed, the
- * reader has the sentence. */
-struct scan *scan_open(
-    struct store_reader *reader, const struct trace_query *query, const struct scan_place *behind);
+/*
+ * Lends the query until scan_close. `behind`: begins behind that place; or NULL. So many traces
+ * will be `wanted` (0: it is not known), which is but a hint: what the scan keeps in memory is
+ * bounded. NULL: failed, the reader has the sentence.
+ */
+struct scan *scan_open(struct store_reader *reader, const struct trace_query *query,
+    const struct scan_place *behind, uint64_t wanted);
 void scan_close(struct scan *scan);
 
 /* Passes over up to `count` traces. 0 or -1. */

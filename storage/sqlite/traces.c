@@ -70,7 +70,7 @@ static int answer(struct store_reader *reader, const struct trace_query *query,
     if ((page->after && read_token(reader, page, &behind) < 0) ||
         query_count(query, reader, &page->total) < 0)
         return -1;
-    scan = scan_open(reader, query, page->after ? &behind : NULL);
+    scan = scan_open(reader, query, page->after ? &behind : NULL, page->offset + page->limit + 1);
     if (scan == NULL)
         return -1;
     result = give_rows(reader, scan, page, sink, context);

@@ -205,7 +205,7 @@ static int on_filter(
     cursor->calls.count = cursor->at = 0;
     cursor->number = 0;
     cursor->at_end = 0;
-    cursor->traces = scan_open(((struct vtab *)base->pVtab)->reader, &cursor->query, NULL);
+    cursor->traces = scan_open(((struct vtab *)base->pVtab)->reader, &cursor->query, NULL, 0);
     return cursor->traces ? on_next(base) : vtab_failed(base->pVtab);
 }
 

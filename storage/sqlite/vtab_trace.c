@@ -258,7 +258,7 @@ static int on_filter(
         else if (only(&cursor->query, reader, column, values[i]) < 0)
             return vtab_failed(base->pVtab);
     }
-    cursor->scan = scan_open(reader, &cursor->query, NULL);
+    cursor->scan = scan_open(reader, &cursor->query, NULL, 0);
     return cursor->scan ? on_next(base) : vtab_failed(base->pVtab);
 }
 

@@ -57,7 +57,7 @@ static void widen(int64_t *minimum, int64_t *maximum, int64_t value)
 static void add(int64_t *values, const struct batch_trace *row)
 {
     const struct trace *trace = &row->trace;
-    int64_t duration = (int64_t)((uint64_t)trace->end - (uint64_t)trace->start), none = INT64_MAX;
+    int64_t duration = time_between(trace->start, trace->end), none = INT64_MAX;
 
     values[ZONE_COMPLETE] += trace->state == TRACE_COMPLETE;
     values[ZONE_INCOMPLETE] += trace->state == TRACE_INCOMPLETE;
