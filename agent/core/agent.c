@@ -200,10 +200,11 @@ static void after_fork_in_child(void)
     }
     pthread_mutex_unlock(&agent.causes.lock);
     operations_unlock(&agent.operations);
-    rings_after_fork();
-    pthread_mutex_init(&agent.forking, NULL);
+    rings_after_fork(agent.parked);
     if (atomic_load(&rings.state) == RINGS_RUNNING)
         atomic_store(&rings.state, RINGS_ASLEEP);
+    pthread_mutex_unlock(&rings.lock);
+    pthread_mutex_unlock(&agent.forking);
 }
 
 static int copy_options(const struct agent_options *options)

@@ -2,8 +2,8 @@
 #include "agent/core/rings.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -68,8 +68,10 @@ static struct ring *take_ring(void)
         rings.spares--;
         return ring;
     }
-    ring = mmap(NULL, sizeof(*ring), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return ring == MAP_FAILED ? NULL : ring;
+    ring = aligned_alloc(_Alignof(struct ring), sizeof(*ring));
+    if (ring != NULL)
+        memset(ring, 0, offsetof(struct ring, entries));
+    return ring;
 }
 
 /* A ring for this thread; NULL when there is no memory for one. */
@@ -80,7 +82,7 @@ static struct ring *attach(void)
     pthread_mutex_lock(&rings.lock);
     ring = take_ring();
     if (ring != NULL && pthread_setspecific(ended, ring) != 0) {
-        munmap(ring, sizeof(*ring));
+        free(ring);
         ring = NULL;
     }
     if (ring != NULL) {
@@ -101,7 +103,7 @@ static void put_aside(struct ring *ring)
     rings.threads--;
     track_fini(&ring->track);
     if (rings.spares >= RINGS_SPARE) {
-        munmap(ring, sizeof(*ring));
+        free(ring);
         return;
     }
     memset(ring, 0, offsetof(struct ring, entries));
@@ -131,33 +133,44 @@ void rings_notice(void)
     probe_ring = NULL;
 }
 
-void rings_after_fork(void)
+/* The ring of a thread that there is not in this process. */
+static void forget(struct ring *ring, int whole)
 {
-    struct ring *mine = own_ring;
+    if (!whole)
+        return;
+    track_fini(&ring->track);
+    free(ring);
+}
 
-    pthread_mutex_init(&rings.lock, NULL);
+/* Empty, as in a new thread. The parent sends what was in it; calls that are open began there, and
+ * their ends find nothing. */
+static void clear(struct ring *ring, int whole)
+{
+    if (whole)
+        track_fini(&ring->track);
+    memset(ring, 0, offsetof(struct ring, entries));
+    ring->thread_id = syscall(SYS_gettid);
+    track_init(&ring->track, ring->thread_id);
+}
+
+void rings_after_fork(int whole)
+{
     init_wake();
     for (struct ring *ring = rings.all, *next; ring != NULL; ring = next) {
         next = ring->next;
-        if (ring != mine)
-            munmap(ring, sizeof(*ring));
+        if (ring != own_ring)
+            forget(ring, whole);
     }
-    rings.all = mine;
+    probe_ring = NULL;
+    rings.all = own_ring;
+    if (own_ring != NULL)
+        clear(own_ring, whole);
     rings.dropped = 0;
-    rings.threads = mine != NULL;
+    rings.threads = own_ring != NULL;
     atomic_store(&rings.dropped_no_memory, 0);
     atomic_store(&rings.connected, 0);
     atomic_store(&rings.sleeping, 0);
-    probe_ring = NULL;
-    if (mine == NULL)
-        return;
-    /* The parent sends what is in the ring. Calls that are open here began there, so their ends
-     * find no beginning. */
-    mine->next = NULL;
-    atomic_store(&mine->tail, atomic_load(&mine->head));
-    atomic_store(&mine->dropped, 0);
-    mine->thread_id = syscall(SYS_gettid);
-    track_init(&mine->track, mine->thread_id);
+    atomic_store(&rings.is_child, 1);
 }
 
 uint64_t rings_dropped(void)
@@ -310,9 +323,13 @@ void probe_record_slowly(uint64_t word)
     if (state == RINGS_OFF)
         return;
     if (state == RINGS_ASLEEP) {
+        /* What ends here now has begun in the parent. */
+        if (atomic_load(&rings.is_child) && ring_kind(word) != RING_ENTER)
+            return;
         pthread_mutex_lock(&rings.lock);
         if (atomic_load(&rings.state) == RINGS_ASLEEP)
             rings.on_asleep();
+        atomic_store(&rings.is_child, 0);
         pthread_mutex_unlock(&rings.lock);
         if (atomic_load(&rings.state) != RINGS_RUNNING)
             return;

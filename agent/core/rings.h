@@ -27,6 +27,7 @@ struct rings {
     _Atomic int state;
     _Atomic int sleeping;  /* the sender waits for `wake` */
     _Atomic int connected; /* as the sender has it: 1 yes, 0 not yet decided, -1 no */
+    _Atomic int is_child;  /* forked, and no call has begun here yet */
     uint64_t started;      /* when the sender was, CLOCK_MONOTONIC */
     enum agent_when_full when_full;
     void *(*on_wait)(void);
@@ -52,8 +53,12 @@ void rings_sweep(void);
 /* The calling thread's next probe takes the slow way. */
 void rings_notice(void);
 
-/* In a forked child: only the calling thread's ring is left, and it is empty. The lock is new. */
-void rings_after_fork(void);
+/*
+ * In a forked child: only the calling thread's ring is left, and it is empty. The lock is new. Not
+ * `whole`: the sender was at work during the fork, so what is its own may be half done and must be
+ * left where it is.
+ */
+void rings_after_fork(int whole);
 
 /* Records that were dropped for want of room, in all. With the lock held. */
 uint64_t rings_dropped(void);
