@@ -32,7 +32,8 @@ static int64_t minute_of(struct assembler *a, int64_t time)
 {
     if ((uint64_t)time - (uint64_t)a->minute_start >= MINUTE_NS) {
         a->minute = time / MINUTE_NS - (time % MINUTE_NS < 0);
-        a->minute_start = a->minute * MINUTE_NS;
+        /* Unsigned: the minute of the earliest time that can be begins before it. */
+        a->minute_start = (int64_t)((uint64_t)a->minute * MINUTE_NS);
     }
     return a->minute;
 }
