@@ -97,7 +97,7 @@ struct by_minute {
 /* The minute is over: gives its row. */
 static int give_minute(struct by_minute *by)
 {
-    struct latency_row row = {.at = by->minute * INT64_C(60000000000)};
+    struct latency_row row = {.at = (int64_t)((uint64_t)by->minute * UINT64_C(60000000000))};
 
     if (by->ended || by->tally.calls == 0)
         return 0;
