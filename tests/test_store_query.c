@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Random questions, answered by the store and by looking at every trace that went into it. */
+#include "storage/sqlite/extension.h"
 #include "storage/sqlite/queue.h"
 #include "tests/store_world.h"
 
@@ -551,6 +552,40 @@ START_TEST(test_sql_views)
 }
 END_TEST
 
+/* ---- the same tables on a connection of somebody else */
+
+START_TEST(test_extension)
+{
+    static const char *const queries[] = {
+        "SELECT count(*), sum(duration_ns), group_concat(DISTINCT state) FROM trace",
+        "SELECT count(*), sum(self_ns) FROM call", "SELECT count(*), max(p99_ns) FROM operations"};
+    char *error = NULL;
+    sqlite3 *handle;
+
+    ck_assert_int_eq(sqlite3_open_v2(world.path, &handle, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    ck_assert_msg(sqlite3_kieker_init(handle, &error, NULL) == SQLITE_OK, "%s", error);
+    for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
+        struct table *table = ask(queries[i]);
+        sqlite3_stmt *statement;
+
+        ck_assert_int_eq(sqlite3_prepare_v2(handle, queries[i], -1, &statement, NULL), SQLITE_OK);
+        ck_assert_int_eq(sqlite3_step(statement), SQLITE_ROW);
+        for (unsigned j = 0; j < table->columns; j++)
+            ck_assert_int_eq(strncmp((const char *)sqlite3_column_text(statement, (int)j),
+                                 table->cells[0][j], 23),
+                0);
+        sqlite3_finalize(statement);
+    }
+    ck_assert_int_eq(sqlite3_close(handle), SQLITE_OK);
+
+    ck_assert_int_eq(sqlite3_open(":memory:", &handle), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_kieker_init(handle, &error, NULL), SQLITE_ERROR);
+    ck_assert_ptr_nonnull(strstr(error, "kieker-collector"));
+    sqlite3_free(error);
+    ck_assert_int_eq(sqlite3_close(handle), SQLITE_OK);
+}
+END_TEST
+
 /* ---- the queue of a scan, which keeps but the first */
 
 static int by_waiting(const void *a, const void *b)
@@ -607,6 +642,7 @@ int main(void)
     tcase_add_test(tcase, test_sql_calls);
     tcase_add_test(tcase, test_sql_only_reads);
     tcase_add_test(tcase, test_sql_views);
+    tcase_add_test(tcase, test_extension);
     tcase_add_loop_test(tcase, test_queue, 0, 20);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);

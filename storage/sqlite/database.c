@@ -69,12 +69,17 @@ int database_open(struct database *database, const char *location, const char *u
     return result == SQLITE_OK ? 0 : database_failed(database);
 }
 
-void database_close(struct database *database)
+void database_forget(struct database *database)
 {
     for (unsigned i = 0; i < DATABASE_STATEMENTS; i++) {
         sqlite3_finalize(database->statements[i]);
         database->statements[i] = NULL;
     }
+}
+
+void database_close(struct database *database)
+{
+    database_forget(database);
     sqlite3_close(database->handle);
     free(database->location);
     database->handle = NULL;

@@ -28,6 +28,9 @@ int database_open(struct database *database, const char *location, const char *u
 /* Closes it; statements that others prepared must be finalized before. The sentence stays. */
 void database_close(struct database *database);
 
+/* Finalizes the numbered statements; they are prepared again when they are asked for. */
+void database_forget(struct database *database);
+
 /* Sets the sentence. Returns -1. */
 int database_fail(struct database *database, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -157,7 +157,7 @@ static int set_up(struct store_reader *reader)
     sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, 64 << 20);
     sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, 0);
     sqlite3_progress_handler(handle, STEPS_BETWEEN_LOOKS, on_progress, reader);
-    if (functions_register(handle) != SQLITE_OK || vtab_register(reader) != SQLITE_OK)
+    if (functions_register(handle) != SQLITE_OK || vtab_register(reader, NULL) != SQLITE_OK)
         return database_failed(&reader->database);
     /* Connects them once and for all: under the authorizer of SQL from outside SQLite could not. */
     return database_execute(&reader->database, "SELECT 1 FROM trace, call WHERE 0");
@@ -229,8 +229,7 @@ struct store_reader *reader_attach(sqlite3 *handle)
 
 void reader_detach(struct store_reader *reader)
 {
-    for (unsigned i = 0; i < DATABASE_STATEMENTS; i++)
-        sqlite3_finalize(reader->database.statements[i]);
+    database_forget(&reader->database);
     free(reader->database.location);
     free_memory(reader);
 }

@@ -19,6 +19,11 @@ int vtab_connect(
 
 int vtab_disconnect(sqlite3_vtab *vtab)
 {
+    struct store_reader *reader = ((struct vtab *)vtab)->reader;
+
+    /* The owner of a borrowed connection is about to close it: nothing of ours may be in use. */
+    if (reader->borrowed)
+        database_forget(&reader->database);
     sqlite3_free(vtab);
     return SQLITE_OK;
 }
@@ -37,12 +42,14 @@ void vtab_text(sqlite3_context *context, const char *text)
     sqlite3_result_text(context, text, -1, SQLITE_STATIC);
 }
 
-int vtab_register(struct store_reader *reader)
+int vtab_register(struct store_reader *reader, void (*on_unload)(void *reader))
 {
-    int code =
-        sqlite3_create_module_v2(reader->database.handle, "trace", &vtab_trace, reader, NULL);
+    sqlite3 *handle = reader->database.handle;
+    int code = sqlite3_create_module_v2(handle, "trace", &vtab_trace, reader, NULL);
 
-    return code == SQLITE_OK
-               ? sqlite3_create_module_v2(reader->database.handle, "call", &vtab_call, reader, NULL)
-               : code;
+    if (code == SQLITE_OK)
+        return sqlite3_create_module_v2(handle, "call", &vtab_call, reader, on_unload);
+    if (on_unload)
+        on_unload(reader);
+    return code;
 }

@@ -8,8 +8,11 @@
 
 #include "storage/sqlite/reading.h"
 
-/* Puts both upon the reader's connection. One of SQLite's results. */
-int vtab_register(struct store_reader *reader);
+/*
+ * Puts both upon the reader's connection. `on_unload` (or NULL) is called with the reader when the
+ * connection needs it no more, also if this fails. One of SQLite's results.
+ */
+int vtab_register(struct store_reader *reader, void (*on_unload)(void *reader));
 
 extern const sqlite3_module vtab_trace, vtab_call;
 
