@@ -35,6 +35,8 @@ static void stream_free(struct stream *stream)
     map_fini(&stream->ids);
     map_fini(&stream->pairs);
     list_fini(&stream->resolved);
+    free(stream->peer);
+    free(stream->agent);
     free(stream);
 }
 
@@ -70,11 +72,13 @@ struct stream *assembler_open_stream(struct assembler *a, const char *peer, int6
 
     if (stream == NULL)
         return NULL;
+    stream->peer = strdup(peer);
+    if (stream->peer == NULL) {
+        free(stream);
+        return NULL;
+    }
     stream->assembler = a;
-    stream->row = (struct batch_stream){.id = ++a->last.last_stream,
-        .run = a->run,
-        .peer = model_name(&a->model, peer, strlen(peer)),
-        .opened = now};
+    stream->row = (struct batch_stream){.id = ++a->last.last_stream, .run = a->run, .opened = now};
     stream->changed = 1;
     stream->next = a->streams;
     if (a->streams)
@@ -116,7 +120,10 @@ static int take_agent(struct assembler *a, struct stream *stream, const char *te
     struct hello_pair pair;
     uint32_t run = 0;
 
-    stream->row.agent = model_name(&a->model, text, length);
+    free(stream->agent);
+    stream->agent = strndup(text, length < AGENT_TEXT_MAX ? length : AGENT_TEXT_MAX);
+    if (stream->agent == NULL)
+        return -1;
     stream->changed = 1;
     while (hello_next(&text, &pair))
         if (pair.key_length == 3 && memcmp(pair.key, "run", 3) == 0 && pair.value[0] != '\0') {
@@ -221,16 +228,12 @@ void assembler_position(struct stream *stream, uint64_t bytes)
 int assembler_close_stream(
     struct assembler *a, struct stream *stream, const char *fault, int64_t now)
 {
-    struct batch_stream *row;
-
     if (trace_finish_all(a, stream) < 0)
-        return -1;
-    row = list_add(&a->batch->streams);
-    if (row == NULL)
         return -1;
     stream->row.closed = now;
     stream->row.fault = fault ? model_name(&a->model, fault, strlen(fault)) : 0;
-    *row = stream->row;
+    if (stream_hand_over(a, stream) < 0)
+        return -1;
     *(stream->previous ? &stream->previous->next : &a->streams) = stream->next;
     if (stream->next)
         stream->next->previous = stream->previous;

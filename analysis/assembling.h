@@ -45,10 +45,12 @@ struct resolved {
 };
 
 #define AGENT_COUNTERS_MAX 16
+#define AGENT_TEXT_MAX 4096 /* bytes that are kept of what a client says of itself */
 
 struct stream {
     struct assembler *assembler;
-    struct batch_stream row;
+    struct batch_stream row; /* but for its texts: */
+    char *peer, *agent;      /* agent: NULL if it said nothing */
     int changed;
     uint32_t redefined;      /* the registry's count when `resolved` was begun */
     struct open_trace *last; /* the trace of the record before */
@@ -104,6 +106,9 @@ static inline uint64_t shape_mix(uint64_t shape, uint64_t more)
     shape = (shape ^ more) * 0x9E3779B97F4A7C15u;
     return shape ^ (shape >> 29);
 }
+
+/* cut.c: the stream as it stands, into the batch */
+int stream_hand_over(struct assembler *a, struct stream *stream);
 
 /* statistics.c: what a batch adds up */
 int stat_call(

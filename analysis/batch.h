@@ -98,8 +98,9 @@ struct batch_record {
 /* A stream as it stands; a later row replaces an earlier one of the same id. */
 struct batch_stream {
     uint32_t id, run;
-    uint32_t peer, agent;   /* names: "127.0.0.1:41022"; what the client said of itself, or empty */
-    int64_t opened, closed; /* ns since 1970; closed 0: it is open */
+    int64_t opened, closed;     /* ns since 1970; closed 0: it is open */
+    const char *peer;           /* "127.0.0.1:41022" */
+    const char *agent;          /* what the client said of itself; "" if nothing */
     uint64_t position, records; /* bytes and records read up to here */
     int64_t unit;               /* ns that one unit of its timestamps is */
     uint32_t fault;             /* name of why it was given up; 0: it was not */

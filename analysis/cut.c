@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "analysis/assembling.h"
 
+#include <string.h>
+
 /* What the model has had to refuse or fold since the batch before. */
 static void count_bounds(struct assembler *a)
 {
@@ -65,19 +67,26 @@ static int hand_dictionaries(struct assembler *a)
     return 0;
 }
 
+int stream_hand_over(struct assembler *a, struct stream *stream)
+{
+    const char *agent = stream->agent ? stream->agent : "";
+    struct batch_stream row = stream->row, *place;
+
+    row.peer = arena_copy(&a->batch->arena, stream->peer, strlen(stream->peer) + 1);
+    row.agent = arena_copy(&a->batch->arena, agent, strlen(agent) + 1);
+    place = row.peer && row.agent ? list_add(&a->batch->streams) : NULL;
+    if (place == NULL)
+        return -1;
+    *place = row;
+    stream->changed = 0;
+    return 0;
+}
+
 static int hand_streams(struct assembler *a)
 {
-    for (struct stream *stream = a->streams; stream; stream = stream->next) {
-        struct batch_stream *row;
-
-        if (!stream->changed)
-            continue;
-        row = list_add(&a->batch->streams);
-        if (row == NULL)
+    for (struct stream *stream = a->streams; stream; stream = stream->next)
+        if (stream->changed && stream_hand_over(a, stream) < 0)
             return -1;
-        *row = stream->row;
-        stream->changed = 0;
-    }
     return 0;
 }
 

@@ -95,8 +95,8 @@ enum trace_sort {
 
 struct trace_row {
     struct trace trace;
-    const char *run, *host, *session, *root, *component,
-        *peer; /* texts; root and component of the root call */
+    const char *run, *host, *session;
+    const char *root, *component; /* of the root call */
     uint32_t root_operation;
 };
 

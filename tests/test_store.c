@@ -64,7 +64,6 @@ static void check_traces(struct world *world, struct store_reader *reader)
         ck_assert_str_eq(row.host, world->names.items[known->trace.host]);
         ck_assert_str_eq(row.session, world->names.items[known->trace.session]);
         ck_assert_int_eq(strncmp(row.run, "run", 3), 0);
-        ck_assert_str_eq(row.peer, "127.0.0.1:1234");
         if (known->trace.root) {
             ck_assert_str_eq(row.root, world_operation(world, row.root_operation));
             ck_assert_str_eq(row.component, world_component(world, row.root_operation));

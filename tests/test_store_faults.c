@@ -399,7 +399,8 @@ static const struct {
 } blobs[] = {{"block_data", "columns", "block"}, {"block_data", "structure", "block"},
     {"block_data", "times", "block"}, {"block_data", "logged", "block"}, {"block", "classes", "id"},
     {"block", "roots", "id"}, {"chunk", "data", "id"}, {"open_trace", "data", "id"},
-    {"class", "paths", "id"}, {"class", "histogram", "id"}, {"path_minute", "histogram", "path"}};
+    {"class", "paths", "id"}, {"class_total", "histogram", "class"},
+    {"path_minute", "histogram", "id"}};
 
 /* Flips some bits of a blob, cuts or lengthens it. */
 static void damage(sqlite3 *handle, unsigned which, unsigned *seed)

@@ -435,7 +435,7 @@ START_TEST(test_sql_columns)
     char sql[256];
 
     snprintf(sql, sizeof(sql),
-        "SELECT run, host, root, component, state, trace_id, session, peer FROM trace WHERE id = "
+        "SELECT run, host, root, component, state, trace_id, session FROM trace WHERE id = "
         "%" PRIu64,
         known->trace.id);
     table = ask(sql);
@@ -543,10 +543,10 @@ START_TEST(test_sql_views)
         ask_number("SELECT count(*) FROM trace WHERE state <> 'running'"));
     ck_assert_int_eq(ask_number("SELECT max(max_ns) FROM classes"),
         ask_number("SELECT max(duration_ns) FROM trace WHERE state <> 'running'"));
-    ck_assert_int_eq(ask_number("SELECT count(*) FROM class c JOIN trace t ON t.id = c.slowest"
+    ck_assert_int_eq(ask_number("SELECT count(*) FROM classes c JOIN trace t ON t.id = c.slowest"
                                 " WHERE t.class = c.id AND t.duration_ns = c.max_ns"),
         ask_number("SELECT count(*) FROM class"));
-    ck_assert_int_eq(ask_number("SELECT count(*) FROM class c JOIN trace t ON t.id = c.latest"
+    ck_assert_int_eq(ask_number("SELECT count(*) FROM classes c JOIN trace t ON t.id = c.latest"
                                 " WHERE t.class = c.id AND t.start_at = c.latest_at"),
         ask_number("SELECT count(*) FROM class"));
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "storage/sqlite/schema.h"
 #include "storage/sqlite/writer.h"
 
 #include "record/record.h"
@@ -117,39 +118,53 @@ static int write_class_sums(struct store *store, const struct batch *batch)
 }
 
 static int write_path_stat(
-    struct store *store, enum write_statement number, const struct batch_path_stat *stat)
+    struct store *store, enum write_statement number, int64_t id, const struct durations *d)
 {
-    const struct durations *d = &stat->durations;
     sqlite3_stmt *statement = write_statement(store, number);
-    const int64_t values[] = {stat->minute, stat->path, (int64_t)d->count, (int64_t)d->failed,
-        (int64_t)d->total, (int64_t)d->self, d->minimum, d->maximum};
+    const int64_t values[] = {id, (int64_t)d->count, (int64_t)d->failed, (int64_t)d->total,
+        (int64_t)d->self, d->minimum, d->maximum};
 
     store->coded.size = 0;
     if (statement == NULL || buffer_reserve(&store->coded, 1) < 0 ||
         histogram_encode(&d->histogram, &store->coded) < 0)
         return -1;
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 7; i++)
         sqlite3_bind_int64(statement, i + 1, values[i]);
-    sqlite3_bind_blob64(statement, 9, store->coded.bytes, store->coded.size, SQLITE_STATIC);
+    sqlite3_bind_blob64(statement, 8, store->coded.bytes, store->coded.size, SQLITE_STATIC);
     return write_done(store, statement);
 }
 
+static int by_minute_and_path(const void *a, const void *b)
+{
+    const struct batch_path_stat *x = *(struct batch_path_stat *const *)a;
+    const struct batch_path_stat *y = *(struct batch_path_stat *const *)b;
+
+    if (x->minute != y->minute)
+        return x->minute < y->minute ? -1 : 1;
+    return (x->path > y->path) - (x->path < y->path);
+}
+
+/* In the order of the table: each page of it is then looked for once. */
 static int write_path_stats(struct store *store, const struct batch *batch)
 {
-    for (size_t i = 0; i < batch->path_stats.count; i++) {
-        const struct batch_path_stat *stat = &batch->path_stats.items[i];
+    const struct batch_path_stat **stats = malloc((batch->path_stats.count + 1) * sizeof(*stats));
+    int result = stats ? 0 : -1;
+    size_t count = 0;
 
-        if (stat->durations.count == 0)
-            continue;
-        if (write_path_stat(store, WRITE_MINUTE, stat) < 0)
-            return -1;
-        /* A late one: its minute is among the totals already. */
-        if ((stat->minute < store->total_minute ||
-                (stat->minute == store->total_minute && stat->path <= store->total_path)) &&
-            write_path_stat(store, WRITE_TOTAL, stat) < 0)
-            return -1;
+    for (size_t i = 0; stats && i < batch->path_stats.count; i++)
+        if (batch->path_stats.items[i].durations.count > 0)
+            stats[count++] = &batch->path_stats.items[i];
+    if (count > 0)
+        qsort(stats, count, sizeof(*stats), by_minute_and_path);
+    for (size_t i = 0; result == 0 && i < count; i++) {
+        int64_t id = schema_minute_id(stats[i]->minute, stats[i]->path);
+
+        result = write_path_stat(store, WRITE_MINUTE, id, &stats[i]->durations);
+        if (result == 0 && id <= store->total_through) /* late: its minute is among the totals */
+            result = write_path_stat(store, WRITE_TOTAL, stats[i]->path, &stats[i]->durations);
     }
-    return 0;
+    free(stats);
+    return result;
 }
 
 static int write_records(struct store *store, const struct batch *batch)
@@ -179,17 +194,18 @@ static int write_streams(struct store *store, const struct batch *batch)
 {
     for (size_t i = 0; i < batch->streams.count; i++) {
         const struct batch_stream *stream = &batch->streams.items[i];
-        const int64_t values[] = {stream->id, stream->run, stream->peer, stream->agent,
-            stream->opened, stream->closed, (int64_t)stream->position, (int64_t)stream->records,
-            stream->unit, stream->fault};
+        const int64_t values[] = {stream->id, stream->run, stream->opened, stream->closed,
+            (int64_t)stream->position, (int64_t)stream->records, stream->unit, stream->fault};
         sqlite3_stmt *statement = write_statement(store, WRITE_STREAM);
 
         if (statement == NULL)
             return -1;
-        for (int j = 0; j < 10; j++)
+        for (int j = 0; j < 8; j++)
             sqlite3_bind_int64(statement, j + 1, values[j]);
         if (stream->closed == 0)
-            sqlite3_bind_null(statement, 6);
+            sqlite3_bind_null(statement, 4);
+        sqlite3_bind_text(statement, 9, stream->peer, -1, SQLITE_STATIC);
+        sqlite3_bind_text(statement, 10, stream->agent, -1, SQLITE_STATIC);
         if (write_done(store, statement) < 0)
             return -1;
     }

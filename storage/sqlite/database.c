@@ -2,6 +2,7 @@
 #include "storage/sqlite/database.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,10 +55,19 @@ int database_failed(struct database *database)
     return database_fail(database, "%s: %s", location, message);
 }
 
+/* SQLite's count of its memory takes a lock of the whole process at each allocation, and nobody
+ * asks for it. */
+static void configure(void)
+{
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 int database_open(struct database *database, const char *location, const char *uri, int flags)
 {
+    static pthread_once_t configured = PTHREAD_ONCE_INIT;
     int result;
 
+    pthread_once(&configured, configure);
     *database = (struct database){.location = strdup(location)};
     if (database->location == NULL)
         return database_fail(database, "not enough memory to open %s", location);

@@ -2,6 +2,7 @@
 #include "storage/sqlite/figures.h"
 
 #include "storage/sqlite/functions.h"
+#include "storage/sqlite/schema.h"
 
 #include <stdlib.h>
 
@@ -137,13 +138,14 @@ int figures_each(struct store_reader *reader, const struct path_query *query, in
         return 0;
     statement = database_prepare(&reader->database,
         all_time ? COLUMNS_READ "0 FROM path_statistics"
-                 : COLUMNS_READ
-            "minute FROM path_minute WHERE minute BETWEEN ?1 AND ?2 ORDER BY minute");
+                 : COLUMNS_READ "minute FROM path_minute WHERE id BETWEEN ?1 AND ?2 ORDER BY id");
     if (statement == NULL)
         return -1;
     if (!all_time) {
-        sqlite3_bind_int64(statement, 1, query->first);
-        sqlite3_bind_int64(statement, 2, query->last);
+        sqlite3_bind_int64(statement, 1,
+            query->first == INT64_MIN ? INT64_MIN : schema_minute_id(query->first, 0));
+        sqlite3_bind_int64(statement, 2,
+            query->last == INT64_MAX ? INT64_MAX : schema_minute_id(query->last + 1, 0) - 1);
     }
     while ((got = database_step(&reader->database, statement)) > 0) {
         read_figures(statement, &figures);

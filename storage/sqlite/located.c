@@ -209,22 +209,16 @@ void located_row(struct store_reader *reader, const struct located *located, str
 {
     const struct trace *trace = &located->trace;
     sqlite3_stmt *statement = read_statement(reader, READ_RUN, trace->run);
-    uint32_t run = 0, peer = 0;
+    uint32_t run = 0;
 
     if (statement && database_step(&reader->database, statement) > 0) {
         run = (uint32_t)sqlite3_column_int64(statement, 0);
-        sqlite3_reset(statement);
-    }
-    statement = read_statement(reader, READ_PEER, trace->stream);
-    if (statement && database_step(&reader->database, statement) > 0) {
-        peer = (uint32_t)sqlite3_column_int64(statement, 0);
         sqlite3_reset(statement);
     }
     *row = (struct trace_row){.trace = *trace,
         .run = dictionary_name(reader, run),
         .host = dictionary_name(reader, trace->host),
         .session = dictionary_name(reader, trace->session),
-        .peer = dictionary_name(reader, peer),
         .root_operation = trace->root ? dictionary_path(reader, trace->root)->operation : 0};
     store_operation(reader, row->root_operation, &row->root, &row->component);
 }

@@ -126,10 +126,8 @@ static int load_start(struct store *store, struct assembler_start *start)
         database_integer(database, "SELECT max(id) FROM stream", &last_stream) < 0 ||
         database_integer(
             database, "SELECT value FROM property WHERE name = 'last_batch'", &last_batch) < 0 ||
-        database_integer(database, "SELECT value FROM property WHERE name = 'total_minute'",
-            &store->total_minute) < 0 ||
-        database_integer(database, "SELECT value FROM property WHERE name = 'total_path'",
-            &store->total_path) < 0)
+        database_integer(database, "SELECT value FROM property WHERE name = 'total_through'",
+            &store->total_through) < 0)
         return -1;
     *start =
         (struct assembler_start){(uint64_t)last_trace, (uint32_t)last_stream, (uint32_t)last_batch};

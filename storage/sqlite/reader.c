@@ -17,7 +17,6 @@ static const char *const texts[READ_STATEMENTS] = {
     [READ_OPERATION] = "SELECT name, component, signature FROM operation WHERE id = ?",
     [READ_PATH] = "SELECT parent, operation, host, run, kind FROM path WHERE id = ?",
     [READ_RUN] = "SELECT name FROM run WHERE id = ?",
-    [READ_PEER] = "SELECT peer FROM stream WHERE id = ?",
     [READ_BLOCK] = "SELECT columns FROM block_data WHERE block = ?",
     [READ_PARTS] = "SELECT structure, times, logged, extras FROM block_data WHERE block = ?",
     [READ_BLOCKS_OF_TRACE] = "SELECT id FROM block WHERE last_id >= ?1 AND first_id <= ?1",

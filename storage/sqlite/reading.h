@@ -12,7 +12,6 @@ enum read_statement {
     READ_OPERATION,
     READ_PATH,
     READ_RUN,
-    READ_PEER,
     READ_BLOCK,
     READ_PARTS,
     READ_BLOCKS_OF_TRACE,

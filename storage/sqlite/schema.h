@@ -11,6 +11,12 @@
 
 #define SCHEMA_APPLICATION 0x4B696B72 /* "Kikr" */
 
+/* The id of a row of path_minute; the table's columns `minute` and `path` are made of it. */
+static inline int64_t schema_minute_id(int64_t minute, uint32_t path)
+{
+    return (int64_t)((uint64_t)minute << 24 | path);
+}
+
 /* The version that this program writes. */
 int schema_version(void);
 

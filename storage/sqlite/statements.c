@@ -1,45 +1,51 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "storage/sqlite/writer.h"
 
+/* The layout is SQL's. */
+/* clang-format off */
+
 #define ADD_STATISTICS                                                                             \
-    " calls = calls + excluded.calls, failed = failed + excluded.failed,"                          \
+    " DO UPDATE SET calls = calls + excluded.calls, failed = failed + excluded.failed,"            \
     " total_ns = total_ns + excluded.total_ns, self_ns = self_ns + excluded.self_ns,"              \
     " min_ns = min(min_ns, excluded.min_ns), max_ns = max(max_ns, excluded.max_ns),"               \
     " histogram = histogram_add(histogram, excluded.histogram)"
 
-#define ZONE_NAMES                                                                                 \
-    ZONE_COLUMNS(ZONE_NAME)                                                                        \
-    " classes, roots"
+#define ZONE_NAMES ZONE_COLUMNS(ZONE_NAME) " classes, roots"
 #define ZONE_NAME(name, column) " " #column ","
 #define ZONE_MARKS ZONE_COLUMNS(ZONE_MARK) " ?, ?"
 #define ZONE_MARK(name, column) " ?,"
 
 static const char *const texts[WRITE_STATEMENTS] = {
     [WRITE_NAME] = "INSERT INTO name (id, text) VALUES (?, ?)",
-    [WRITE_OPERATION] = "INSERT INTO operation (id, name, component, signature, class_signature) "
-                        "VALUES (?, ?, ?, ?, ?)",
-    [WRITE_PATH] = "INSERT INTO path (id, parent, operation, host, run, kind, depth) VALUES (?, ?, "
-                   "?, ?, ?, ?, ?)",
+    [WRITE_OPERATION] =
+        "INSERT INTO operation (id, name, component, signature, class_signature) VALUES (?, ?, ?, ?, ?)",
+    [WRITE_PATH] =
+        "INSERT INTO path (id, parent, operation, host, run, kind, depth) VALUES (?, ?, ?, ?, ?, ?, ?)",
     [WRITE_RUN] = "INSERT INTO run (id, name) VALUES (?, ?)",
     [WRITE_RUN_SUM] =
         "UPDATE run SET traces = traces + ?2, calls = calls + ?3, failed = failed + ?4,"
         " incomplete = incomplete + ?5, first_at = min(coalesce(first_at, ?6), ?6),"
-        " last_at = max(coalesce(last_at, ?7), ?7) WHERE id = ?1",
+        " last_at = max(coalesce(last_at, ?7), ?7)"
+        " WHERE id = ?1",
     [WRITE_CLASS] =
         "INSERT INTO class (id, hash, root, calls, depth, paths) VALUES (?, ?, ?, ?, ?, ?)",
     [WRITE_CLASS_SUM] =
-        "UPDATE class SET traces = traces + ?2, failed = failed + ?3, total_ns = total_ns + ?4,"
-        " min_ns = min(coalesce(min_ns, ?5), ?5), max_ns = max(coalesce(max_ns, ?6), ?6),"
-        " histogram = histogram_add(histogram, ?7),"
-        " slowest = CASE WHEN max_ns >= ?6 THEN slowest ELSE ?8 END,"
-        " first = CASE WHEN first_at <= ?10 THEN first ELSE ?9 END, first_at = "
-        "min(coalesce(first_at, ?10), ?10),"
-        " latest = CASE WHEN latest_at > ?12 THEN latest ELSE ?11 END, latest_at = "
-        "max(coalesce(latest_at, ?12), ?12)"
-        " WHERE id = ?1",
-    [WRITE_STREAM] = "INSERT OR REPLACE INTO stream (id, run, peer, agent, opened_at, closed_at, "
-                     "position, records, unit_ns, fault)"
-                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO class_total (class, traces, failed, total_ns, min_ns, max_ns, histogram, slowest,"
+        " first, first_at, latest, latest_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (class) DO UPDATE SET traces = traces + excluded.traces,"
+        " failed = failed + excluded.failed, total_ns = total_ns + excluded.total_ns,"
+        " min_ns = min(min_ns, excluded.min_ns), max_ns = max(max_ns, excluded.max_ns),"
+        " histogram = histogram_add(histogram, excluded.histogram),"
+        " slowest = iif(excluded.max_ns > max_ns, excluded.slowest, slowest),"
+        " first = iif(excluded.first_at < first_at, excluded.first, first),"
+        " first_at = min(first_at, excluded.first_at),"
+        " latest = iif(excluded.latest_at >= latest_at, excluded.latest, latest),"
+        " latest_at = max(latest_at, excluded.latest_at)",
+    [WRITE_STREAM] =
+        "INSERT OR REPLACE INTO stream (id, run, opened_at, closed_at, position, records, unit_ns, fault,"
+        " peer, agent)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [WRITE_RECORD] =
         "INSERT INTO record (stream, type, time_at, logged_at, fields) VALUES (?, ?, ?, ?, ?)",
     [WRITE_COUNTER] = "INSERT INTO counter (stream, name, value) VALUES (?, ?, ?)"
@@ -48,15 +54,14 @@ static const char *const texts[WRITE_STATEMENTS] = {
     [WRITE_OPEN_TRACE] = "INSERT OR REPLACE INTO open_trace (id, data) VALUES (?, ?)",
     [WRITE_END_TRACE] = "DELETE FROM open_trace WHERE id = ?",
     [WRITE_BLOCK] = "INSERT INTO block (level," ZONE_NAMES ") VALUES (?," ZONE_MARKS ")",
-    [WRITE_BLOCK_DATA] = "INSERT INTO block_data (block, columns, structure, times, logged, "
-                         "extras) VALUES (?, ?, ?, ?, ?, ?)",
-    [WRITE_MINUTE] = "INSERT INTO path_minute (minute, path, calls, failed, total_ns, self_ns, "
-                     "min_ns, max_ns, histogram)"
-                     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (minute, path) DO "
-                     "UPDATE SET" ADD_STATISTICS,
+    [WRITE_BLOCK_DATA] =
+        "INSERT INTO block_data (block, columns, structure, times, logged, extras) VALUES (?, ?, ?, ?, ?, ?)",
+    [WRITE_MINUTE] =
+        "INSERT INTO path_minute (id, calls, failed, total_ns, self_ns, min_ns, max_ns, histogram)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id)" ADD_STATISTICS,
     [WRITE_TOTAL] =
         "INSERT INTO path_total (path, calls, failed, total_ns, self_ns, min_ns, max_ns, histogram)"
-        " VALUES (?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (path) DO UPDATE SET" ADD_STATISTICS,
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (path)" ADD_STATISTICS,
     [WRITE_PROPERTY] = "INSERT OR REPLACE INTO property (name, value) VALUES (?, ?)",
     [WRITE_MERGE_LIST] = "SELECT id, traces, bytes FROM block WHERE level = ? ORDER BY id LIMIT ?",
     [WRITE_READ_DATA] =
@@ -65,10 +70,11 @@ static const char *const texts[WRITE_STATEMENTS] = {
     [WRITE_DELETE_BLOCK] = "DELETE FROM block WHERE id = ?",
     [WRITE_DELETE_DATA] = "DELETE FROM block_data WHERE block = ?",
     [WRITE_DUE_MINUTES] =
-        "SELECT minute, path, calls, failed, total_ns, self_ns, min_ns, max_ns, histogram FROM "
-        "path_minute"
-        " WHERE (minute, path) > (?1, ?2) AND minute < ?3 ORDER BY minute, path LIMIT ?4",
+        "SELECT path, calls, failed, total_ns, self_ns, min_ns, max_ns, histogram, id FROM path_minute"
+        " WHERE id > ? AND id < ? ORDER BY id LIMIT ?",
 };
+
+/* clang-format on */
 
 sqlite3_stmt *write_statement(struct store *store, enum write_statement number)
 {

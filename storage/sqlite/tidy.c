@@ -3,8 +3,10 @@
  * piece at a time. */
 #include "storage/sqlite/writer.h"
 
-#include "storage/sqlite/functions.h"
+#include "storage/sqlite/schema.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define MERGE_MAX 512        /* blocks looked at in one piece */
@@ -177,60 +179,52 @@ static int tidy_blocks(struct store *store)
     return 0;
 }
 
-/* The rows of path_minute behind the last that is in the totals, as far as their minutes are over.
- */
+struct due {
+    int64_t behind, before; /* ids of path_minute */
+};
+
+/* Adds rows to the totals; `behind` is then the last of them. */
 static int add_minutes(struct store *store, void *context)
 {
     sqlite3_stmt *due = write_statement(store, WRITE_DUE_MINUTES), *total;
-    int64_t *place = context;
+    struct due *range = context;
     int got;
 
     if (due == NULL)
         return -1;
-    sqlite3_bind_int64(due, 1, place[0]);
-    sqlite3_bind_int64(due, 2, place[1]);
-    sqlite3_bind_int64(due, 3, place[2]);
-    sqlite3_bind_int64(due, 4, ROWS_A_PIECE);
+    sqlite3_bind_int64(due, 1, range->behind);
+    sqlite3_bind_int64(due, 2, range->before);
+    sqlite3_bind_int64(due, 3, ROWS_A_PIECE);
     while ((got = database_step(&store->database, due)) > 0) {
         total = write_statement(store, WRITE_TOTAL);
         if (total == NULL)
             return -1;
-        for (int i = 1; i < 9; i++)
+        for (int i = 0; i < 8; i++)
             sqlite3_bind_value(total, i + 1, sqlite3_column_value(due, i));
         if (write_done(store, total) < 0)
             return -1;
-        place[0] = sqlite3_column_int64(due, 0);
-        place[1] = sqlite3_column_int64(due, 1);
+        range->behind = sqlite3_column_int64(due, 8);
     }
-    return got < 0 || write_property(store, "total_minute", place[0]) < 0 ||
-                   write_property(store, "total_path", place[1]) < 0
-               ? -1
-               : 0;
+    return got < 0 ? -1 : write_property(store, "total_through", range->behind);
 }
 
 static int tidy_minutes(struct store *store)
 {
-    int64_t place[3] = {store->total_minute, store->total_path, 0}, due;
+    struct due range = {.behind = store->total_through};
+    int64_t minute, next;
+    char sql[128];
 
-    if (database_integer(&store->database, "SELECT max(minute) FROM path_minute", &place[2]) < 0)
+    if (database_integer(&store->database, "SELECT max(id) >> 24 FROM path_minute", &minute) < 0)
         return -1;
-    place[2] -= MINUTES_LATE - 1;
-    if (place[2] <= store->total_minute)
+    range.before = schema_minute_id(minute - MINUTES_LATE + 1, 0);
+    snprintf(sql, sizeof(sql), "SELECT min(id) FROM path_minute WHERE id > %" PRId64, range.behind);
+    if (range.before <= range.behind || database_integer(&store->database, sql, &next) < 0)
+        return range.before <= range.behind ? 0 : -1;
+    if (next == 0 || next >= range.before)
         return 0;
-    if (database_integer(&store->database,
-            "SELECT EXISTS (SELECT 1 FROM path_minute WHERE minute < (SELECT max(minute) FROM "
-            "path_minute) - 1"
-            " AND (minute, path) > (coalesce((SELECT value FROM property WHERE name = "
-            "'total_minute'), 0),"
-            " coalesce((SELECT value FROM property WHERE name = 'total_path'), 0)))",
-            &due) < 0)
+    if (write_all(store, add_minutes, &range) < 0)
         return -1;
-    if (!due)
-        return 0;
-    if (write_all(store, add_minutes, place) < 0)
-        return -1;
-    store->total_minute = place[0];
-    store->total_path = place[1];
+    store->total_through = range.behind;
     return 1;
 }
 

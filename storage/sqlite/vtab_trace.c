@@ -27,7 +27,6 @@
     COLUMN(TRACE_ID, "trace_id INTEGER", NO_SORT, 0)                                               \
     COLUMN(SESSION, "session TEXT", NO_SORT, 0)                                                    \
     COLUMN(STREAM, "stream INTEGER", NO_SORT, 0)                                                   \
-    COLUMN(PEER, "peer TEXT", NO_SORT, 0)                                                          \
     COLUMN(PARENT_TRACE_ID, "parent_trace_id INTEGER", NO_SORT, 0)                                 \
     COLUMN(PARENT_ORDER, "parent_order INTEGER", NO_SORT, 0)                                       \
     COLUMN(APPLICATION, "application TEXT", NO_SORT, 0)                                            \
@@ -326,9 +325,6 @@ static int on_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int co
         break;
     case TABLE_STREAM:
         sqlite3_result_int64(context, trace->stream);
-        break;
-    case TABLE_PEER:
-        vtab_text(context, cursor->row.peer);
         break;
     case TABLE_PARENT_TRACE_ID:
         number(context, trace->parent_kieker_id, trace->parent_kieker_id >= 0);

@@ -43,7 +43,7 @@ struct store {
     struct block_row *rows; /* BLOCK_TRACES_MAX */
     struct zone *zone;
     struct buffer coded, parts[CHUNK_PARTS], packed; /* room */
-    int64_t total_minute, total_path;                /* see schema.c */
+    int64_t total_through;                           /* see schema.c */
     uint64_t last_trace;
     unsigned commits; /* since the last look for free pages */
 };
