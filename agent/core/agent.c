@@ -262,17 +262,19 @@ void agent_stop(uint64_t patience)
 {
     struct sender *sender;
 
+    /* Not while another thread forks. */
+    pthread_mutex_lock(&agent.forking);
     pthread_mutex_lock(&rings.lock);
     if (atomic_load(&rings.state) == RINGS_ASLEEP && agent.sender != NULL)
         on_asleep();
     sender = atomic_exchange(&rings.state, RINGS_OFF) == RINGS_RUNNING ? agent.sender : NULL;
     pthread_mutex_unlock(&rings.lock);
-    if (sender == NULL)
-        return;
-    if (sender_stop(sender, patience) != 0)
+    if (sender != NULL && sender_stop(sender, patience) != 0)
         say("the collector at %s did not take the records within %llu s", agent.writer,
             (unsigned long long)(patience / 1000000000u));
-    report();
+    pthread_mutex_unlock(&agent.forking);
+    if (sender != NULL)
+        report();
 }
 
 void agent_stats(struct agent_stats *stats)

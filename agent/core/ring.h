@@ -54,8 +54,8 @@ struct ring {
     int64_t depth;    /* calls that have begun and will still write their end; less than 0 if some
                          began unseen */
     uint64_t skipped; /* depth inside a call that was dropped; nothing is written meanwhile */
-    _Atomic uint32_t unseen; /* ends that were dropped and are still to be said */
-    int impatient; /* a signal has ended a wait for room: no further wait until there is some */
+    _Atomic uint32_t unseen;  /* ends that were dropped and are still to be said */
+    int impatient;            /* a wait for room was in vain: no further one until there is some */
     _Atomic uint64_t dropped; /* records that were never written, for want of room */
     _Atomic int finished;     /* the owner has ended; nothing will be written any more */
     int64_t thread_id;

@@ -13,6 +13,8 @@
 #define NAP_LAST_NS 500000u      /* then less and less often */
 #define COURTESY_NS 5000000u     /* a longer wait lets the program's other threads run */
 #define UNDECIDED_NS 2000000000u /* longer than this no probe waits for a first connection */
+#define LOST_NS                                                                                    \
+    100000000u /* nor longer than this for a sender that has no connection, and so only counts */
 #define DEAF_NS                                                                                    \
     1000000000u /* after so long a signal ends the wait, so that Ctrl-C works on a collector that  \
                    hangs */
@@ -217,12 +219,16 @@ static void set_limit(struct ring *ring)
                   (room < RING_WAKE ? room : RING_WAKE);
 }
 
-/* Whether there is any use in waiting on. */
-static int is_worth_waiting(const struct ring *ring, uint64_t now)
+/* Whether there is any use in waiting on, after a wait since `begun`. */
+static int is_worth_waiting(const struct ring *ring, uint64_t begun, uint64_t now)
 {
+    int connected = atomic_load(&rings.connected);
+
     if (ring->impatient || atomic_load(&rings.state) != RINGS_RUNNING)
         return 0;
-    return atomic_load(&rings.connected) != 0 || now - rings.started < UNDECIDED_NS;
+    if (connected == 0)
+        return now - rings.started < UNDECIDED_NS;
+    return connected > 0 || now - begun < LOST_NS;
 }
 
 /* Waits until that many entries can be written. 1, or 0 when it was given up. */
@@ -233,7 +239,7 @@ static int wait_for_room(struct ring *ring, uint64_t wanted)
     void *token = NULL;
     int courteous = 0;
 
-    while (ring_room(ring) < wanted && is_worth_waiting(ring, now)) {
+    while (ring_room(ring) < wanted && is_worth_waiting(ring, begun, now)) {
         rings_wake();
         if (!courteous && now - begun > COURTESY_NS && rings.on_wait != NULL) {
             token = rings.on_wait();
@@ -247,7 +253,9 @@ static int wait_for_room(struct ring *ring, uint64_t wanted)
     }
     if (courteous)
         rings.on_waited(token);
-    return ring_room(ring) >= wanted;
+    /* Whoever has waited in vain does not wait again until there is room. */
+    ring->impatient = ring_room(ring) < wanted;
+    return !ring->impatient;
 }
 
 static uint32_t unseen(const struct ring *ring)

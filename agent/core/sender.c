@@ -145,7 +145,8 @@ static void keep_connected(struct sender *sender, uint64_t now)
 {
     int connected;
 
-    if (sender->sink.stream != NULL || (sender->writer.fd < 0 && now < sender->retry_at))
+    if (sender->sink.stream != NULL ||
+        (sender->writer.state == WRITER_IDLE && now < sender->retry_at))
         return;
     connected = writer_connect(&sender->writer);
     if (connected == 1)
@@ -176,8 +177,9 @@ static void flush(struct sender *sender)
 
     if (sender->sink.stream == NULL)
         return;
-    if (!writer_is_alive(&sender->writer) || writer_write(&sender->writer, stream->buffer,
-                                                 stream->used, &sender->give_up, &written) != 0) {
+    if (writer_is_alive(&sender->writer) != 1 ||
+        writer_write(&sender->writer, stream->buffer, stream->used, &sender->give_up, &written) !=
+            0) {
         lose_connection(sender, written);
         return;
     }
@@ -276,11 +278,10 @@ static void tell_losses(struct sender *sender)
 /* Until there may be something to do. */
 static void sleep_a_while(struct sender *sender, uint64_t now)
 {
-    uint64_t until =
-        now + (sender->sink.stream == NULL && sender->writer.fd >= 0 ? CONNECTING_NS : IDLE_NS);
+    uint64_t until = now + (sender->writer.state == WRITER_CONNECTING ? CONNECTING_NS : IDLE_NS);
     struct timespec at;
 
-    if (sender->sink.stream == NULL && sender->writer.fd < 0 && sender->retry_at < until)
+    if (sender->writer.state == WRITER_IDLE && sender->retry_at < until)
         until = sender->retry_at;
     at = (struct timespec){
         .tv_sec = (time_t)(until / 1000000000u), .tv_nsec = (long)(until % 1000000000u)};

@@ -2,6 +2,7 @@
 #include "agent/core/writer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -11,11 +12,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/core/clock.h"
 
+#define DESCRIPTOR 500 /* numbers from here on are rarely in use */
+#define CLOSED_BY_PROGRAM "the program has closed the connection"
 #define WAIT_MS 50 /* how often a wait looks whether it should go on */
 
 static int refuse(struct writer *writer, const char *what, const char *why)
@@ -43,6 +48,78 @@ static int parse_tcp(struct writer *writer, const char *text)
     return 0;
 }
 
+/* Whether the descriptor is still the one that was opened here. */
+static int is_ours(const struct writer *writer)
+{
+    struct stat now;
+
+    return writer->fd >= 0 && fstat(writer->fd, &now) == 0 && now.st_dev == writer->device &&
+           now.st_ino == writer->inode;
+}
+
+static void close_socket(struct writer *writer)
+{
+    writer_lock(writer);
+    if (is_ours(writer))
+        close(writer->fd);
+    writer->fd = -1;
+    writer_unlock(writer);
+}
+
+/* A socket for addresses of that family, out of the way of the program's own descriptors. -1 for
+ * none. */
+static int open_socket(int family)
+{
+    int low = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), high;
+    struct rlimit limit = {.rlim_cur = 0};
+
+    if (low < 0)
+        return -1;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    high = fcntl(low, F_DUPFD_CLOEXEC,
+        limit.rlim_cur > 2 * DESCRIPTOR ? DESCRIPTOR : (int)limit.rlim_cur / 2);
+    if (high < 0)
+        return low;
+    close(low);
+    return high;
+}
+
+/* Sees to it that `fd` is a socket of that family, not connected. 0 or -1. */
+static int prepare_socket(struct writer *writer, int family)
+{
+    struct sockaddr none = {.sa_family = AF_UNSPEC};
+    struct stat opened = {0};
+
+    if (is_ours(writer) && writer->family == family &&
+        connect(writer->fd, &none, sizeof(none)) == 0)
+        return 0;
+    close_socket(writer);
+    writer_lock(writer);
+    writer->fd = open_socket(family);
+    writer->family = family;
+    if (writer->fd >= 0)
+        fstat(writer->fd, &opened);
+    writer->device = opened.st_dev;
+    writer->inode = opened.st_ino;
+    writer_unlock(writer);
+    return writer->fd >= 0 ? 0 : refuse(writer, strerror(errno), "");
+}
+
+/* 0, or -1 with `error`. */
+static int resolve(struct writer *writer, int flags)
+{
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = flags};
+    int failure;
+
+    if (writer->addresses != NULL)
+        return 0;
+    failure = getaddrinfo(writer->host, writer->port, &hints, &writer->addresses);
+    if (failure == 0)
+        return 0;
+    writer->addresses = NULL;
+    return refuse(writer, writer->host, gai_strerror(failure));
+}
+
 int writer_init(struct writer *writer, const char *text)
 {
     memset(writer, 0, sizeof(*writer));
@@ -53,14 +130,18 @@ int writer_init(struct writer *writer, const char *text)
         return 0;
     }
     writer->kind = WRITER_TCP;
-    if (strncmp(text, "tcp://", strlen("tcp://")) == 0)
-        return parse_tcp(writer, text);
-    return refuse(writer, "the writer must be tcp://HOST:PORT, null or inactive", "");
+    if (strncmp(text, "tcp://", strlen("tcp://")) != 0)
+        return refuse(writer, "the writer must be tcp://HOST:PORT, null or inactive", "");
+    if (parse_tcp(writer, text) != 0)
+        return -1;
+    if (resolve(writer, AI_NUMERICHOST) == 0)
+        prepare_socket(writer, writer->addresses->ai_family);
+    return 0;
 }
 
 void writer_fini(struct writer *writer)
 {
-    writer_drop(writer);
+    close_socket(writer);
     if (writer->addresses != NULL)
         freeaddrinfo(writer->addresses);
     writer->addresses = NULL;
@@ -69,27 +150,11 @@ void writer_fini(struct writer *writer)
 
 void writer_drop(struct writer *writer)
 {
-    writer_lock(writer);
-    if (writer->fd >= 0)
-        close(writer->fd);
-    writer->fd = -1;
-    writer_unlock(writer);
-    writer->connected = 0;
-}
+    struct sockaddr none = {.sa_family = AF_UNSPEC};
 
-static int resolve(struct writer *writer)
-{
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    int failure;
-
-    if (writer->addresses != NULL)
-        return 0;
-    failure = getaddrinfo(writer->host, writer->port, &hints, &writer->addresses);
-    if (failure != 0) {
-        writer->addresses = NULL;
-        return refuse(writer, writer->host, gai_strerror(failure));
-    }
-    return 0;
+    if (!is_ours(writer) || connect(writer->fd, &none, sizeof(none)) != 0)
+        close_socket(writer);
+    writer->state = WRITER_IDLE;
 }
 
 /* Asks the next address for a connection. 0 asked, -1 when there is none left to ask. */
@@ -97,18 +162,15 @@ static int ask(struct writer *writer)
 {
     for (; writer->address != NULL; writer->address = writer->address->ai_next) {
         const struct addrinfo *to = writer->address;
-        int fd;
 
-        writer_lock(writer);
-        fd = socket(to->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, to->ai_protocol);
-        writer->fd = fd;
-        writer_unlock(writer);
-        if (fd >= 0 && (connect(fd, to->ai_addr, to->ai_addrlen) == 0 || errno == EINPROGRESS)) {
+        if (prepare_socket(writer, to->ai_family) != 0)
+            continue;
+        if (connect(writer->fd, to->ai_addr, to->ai_addrlen) == 0 || errno == EINPROGRESS) {
             writer->deadline = clock_steady() + WRITER_CONNECT_NS;
+            writer->state = WRITER_CONNECTING;
             return 0;
         }
         refuse(writer, strerror(errno), "");
-        writer_drop(writer);
     }
     return -1;
 }
@@ -120,6 +182,8 @@ static int answer(struct writer *writer)
     int failure = 0, one = 1;
     socklen_t size = sizeof(failure);
 
+    if (!is_ours(writer))
+        return refuse(writer, CLOSED_BY_PROGRAM, "");
     if (poll(&wait, 1, 0) <= 0) {
         if (clock_steady() < writer->deadline)
             return 0;
@@ -136,11 +200,11 @@ static int answer(struct writer *writer)
 int writer_connect(struct writer *writer)
 {
     if (writer->kind == WRITER_NULL)
-        writer->connected = 1;
-    if (writer->connected)
+        writer->state = WRITER_CONNECTED;
+    if (writer->state == WRITER_CONNECTED)
         return 1;
-    if (writer->fd < 0) {
-        if (resolve(writer) != 0)
+    if (writer->state == WRITER_IDLE) {
+        if (resolve(writer, 0) != 0)
             return -1;
         writer->address = writer->addresses;
         if (ask(writer) != 0)
@@ -150,12 +214,12 @@ int writer_connect(struct writer *writer)
         int answered = answer(writer);
 
         if (answered == 1)
-            writer->connected = 1;
+            writer->state = WRITER_CONNECTED;
         if (answered >= 0)
             return answered;
         writer_drop(writer);
         writer->address = writer->address->ai_next;
-        if (writer->address == NULL || ask(writer) != 0)
+        if (ask(writer) != 0)
             return -1;
     }
 }
@@ -167,13 +231,15 @@ int writer_is_alive(struct writer *writer)
 
     if (writer->kind == WRITER_NULL)
         return 1;
+    if (!is_ours(writer))
+        return refuse(writer, CLOSED_BY_PROGRAM, "");
     do
         got = recv(writer->fd, thrown_away, sizeof(thrown_away), MSG_DONTWAIT);
     while (got > 0 || (got < 0 && errno == EINTR));
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
         return 1;
     refuse(writer, got == 0 ? "it has closed the connection" : strerror(errno), "");
-    return 0;
+    return got == 0 ? 0 : -1;
 }
 
 int writer_write(struct writer *writer, const unsigned char *bytes, size_t size,
@@ -201,24 +267,28 @@ int writer_write(struct writer *writer, const unsigned char *bytes, size_t size,
 
 int writer_finish(struct writer *writer, uint64_t give_up)
 {
-    int left = 0, done = 0;
+    int left = 0, alive = 1;
 
-    if (writer->kind == WRITER_NULL || writer->fd < 0)
+    if (writer->kind == WRITER_NULL || writer->state != WRITER_CONNECTED)
         return 0;
     shutdown(writer->fd, SHUT_WR);
     /* What is sent after a plain close can still be lost to a reset, and then nobody would say so.
      */
-    while (!done) {
+    while (alive == 1) {
         struct pollfd wait = {.fd = writer->fd, .events = POLLIN};
 
         if (ioctl(writer->fd, SIOCOUTQ, &left) != 0)
             left = 0;
-        done = left == 0 || !writer_is_alive(writer) || clock_steady() >= give_up;
-        if (!done)
+        if (left == 0 || clock_steady() >= give_up)
+            break;
+        alive = writer_is_alive(writer);
+        if (alive == 1)
             poll(&wait, 1, 1);
     }
-    writer_drop(writer);
-    return left == 0 ? 0 : -1;
+    close_socket(writer);
+    writer->state = WRITER_IDLE;
+    /* A peer that ends the connection in order has read to its end. */
+    return left == 0 || alive == 0 ? 0 : -1;
 }
 
 void writer_lock(struct writer *writer)
@@ -233,7 +303,7 @@ void writer_unlock(struct writer *writer)
 
 void writer_disown(struct writer *writer)
 {
-    if (writer->fd >= 0)
+    if (is_ours(writer))
         close(writer->fd);
     writer->fd = -1;
 }

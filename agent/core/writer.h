@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define WRITER_CONNECT_NS                                                                          \
     2000000000u /* how long an answer to a connection request is waited for                        \
@@ -20,15 +21,23 @@ struct writer {
     enum writer_kind { WRITER_NULL, WRITER_TCP } kind;
     char host[WRITER_HOST_MAX], port[8];
     pthread_mutex_t lock; /* held while `fd` changes */
-    int fd;               /* -1: none */
-    int connected;
+    int fd;               /* -1: none; kept from one connection to the next */
+    dev_t device; /* what `fd` is as long as it is ours: programs close descriptors that they did
+                     not open */
+    ino_t inode;
+    enum writer_state { WRITER_IDLE, WRITER_CONNECTING, WRITER_CONNECTED } state;
+    int family;        /* of `fd` */
     uint64_t deadline; /* of the connection request, CLOCK_MONOTONIC */
     struct addrinfo *addresses, *address;
     uint64_t bytes;                   /* written in all */
     char error[WRITER_HOST_MAX + 64]; /* why the last call failed */
 };
 
-/* Whether `text` names a writer; if not, `error` says what is wrong with it. 0 or -1. */
+/*
+ * Takes the writer that `text` names: 0, or -1 and `error` says what is wrong with it. Of an
+ * address in digits the socket is opened here and now, before the observed program runs: so it
+ * never has a number that one of the program's descriptors would have had.
+ */
 int writer_init(struct writer *writer, const char *text);
 void writer_fini(struct writer *writer);
 
@@ -44,14 +53,15 @@ int writer_connect(struct writer *writer);
 int writer_write(struct writer *writer, const unsigned char *bytes, size_t size,
     const _Atomic uint64_t *give_up, size_t *written);
 
-/* 0 when the peer has ended the connection; what it sends is read and thrown away. */
+/* 1; 0 when the peer has ended the connection, -1 when it broke. What the peer sends is read and
+ * thrown away. */
 int writer_is_alive(struct writer *writer);
 
 /* Ends the connection in order: until `give_up` it is waited for that the peer has everything. 0,
  * or -1 if it has not. */
 int writer_finish(struct writer *writer, uint64_t give_up);
 
-/* Ends the connection at once. */
+/* Ends the connection at once, or the attempt to make one. */
 void writer_drop(struct writer *writer);
 
 void writer_lock(struct writer *writer);

@@ -33,21 +33,28 @@ static PyObject *start(PyObject *module, PyObject *arguments)
 {
     struct agent_options options = {
         .language = "python", .on_wait = on_wait, .on_waited = on_waited};
+    PyObject *run = NULL, *program = NULL, *result = NULL;
     const char *when_full;
     char error[SAY_MAX];
 
     (void)module;
-    if (!PyArg_ParseTuple(
-            arguments, "ssss:start", &options.writer, &when_full, &options.run, &options.program))
+    /* Names as they were on the command line, in whatever encoding. */
+    if (!PyArg_ParseTuple(arguments, "ssO&O&:start", &options.writer, &when_full,
+            PyUnicode_FSConverter, &run, PyUnicode_FSConverter, &program))
         return NULL;
-    if (strcmp(when_full, "block") != 0 && strcmp(when_full, "drop") != 0)
-        return PyErr_Format(PyExc_ValueError, "when_full must be block or drop, not %s", when_full);
+    options.run = PyBytes_AS_STRING(run);
+    options.program = PyBytes_AS_STRING(program);
     options.when_full = strcmp(when_full, "drop") == 0 ? AGENT_DROP : AGENT_BLOCK;
-    if (agent_start(&options, error, sizeof(error)) != 0) {
+    if (options.when_full == AGENT_BLOCK && strcmp(when_full, "block") != 0)
+        PyErr_Format(PyExc_ValueError, "when_full must be block or drop, not %s", when_full);
+    else if (agent_start(&options, error, sizeof(error)) != 0)
         PyErr_SetString(agent_is_running() ? PyExc_RuntimeError : PyExc_ValueError, error);
-        return NULL;
-    }
-    Py_RETURN_NONE;
+    else
+        result = Py_None;
+    Py_XINCREF(result);
+    Py_DECREF(run);
+    Py_DECREF(program);
+    return result;
 }
 
 PyDoc_STRVAR(stop_doc, "stop(patience)\n\n"
@@ -108,12 +115,20 @@ PyDoc_STRVAR(matches_doc, "matches(name, pattern)\n\nWhether the shell pattern f
 
 static PyObject *matches(PyObject *module, PyObject *arguments)
 {
-    const char *name, *pattern;
+    PyObject *texts[2], *bytes[2] = {NULL, NULL}, *result = NULL;
 
     (void)module;
-    if (!PyArg_ParseTuple(arguments, "ss:matches", &name, &pattern))
+    if (!PyArg_ParseTuple(arguments, "UU:matches", &texts[0], &texts[1]))
         return NULL;
-    return PyBool_FromLong(fnmatch(pattern, name, FNM_NOESCAPE) == 0);
+    /* A name need not be valid Unicode; it may still be asked for. */
+    for (int i = 0; i < 2; i++)
+        bytes[i] = PyUnicode_AsEncodedString(texts[i], "utf-8", "surrogatepass");
+    if (bytes[0] != NULL && bytes[1] != NULL)
+        result = PyBool_FromLong(
+            fnmatch(PyBytes_AS_STRING(bytes[1]), PyBytes_AS_STRING(bytes[0]), FNM_NOESCAPE) == 0);
+    Py_XDECREF(bytes[0]);
+    Py_XDECREF(bytes[1]);
+    return result;
 }
 
 PyDoc_STRVAR(say_doc, "say(text)\n\nWrites one line of the agent to the process's standard error.");

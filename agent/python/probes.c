@@ -214,18 +214,22 @@ PyObject *probes_new(PyTypeObject *type, uint32_t operation)
 
 uint32_t probes_operation(PyObject *name, PyObject *component)
 {
-    Py_ssize_t name_size, component_size;
-    const char *name_text = PyUnicode_AsUTF8AndSize(name, &name_size);
-    const char *component_text =
-        name_text != NULL ? PyUnicode_AsUTF8AndSize(component, &component_size) : NULL;
-    uint32_t operation;
+    /* The name of a file need not be valid Unicode. */
+    PyObject *name_bytes = PyUnicode_AsEncodedString(name, "utf-8", "backslashreplace");
+    PyObject *component_bytes =
+        name_bytes != NULL ? PyUnicode_AsEncodedString(component, "utf-8", "backslashreplace")
+                           : NULL;
+    uint32_t operation = OPERATIONS_NONE;
 
-    if (component_text == NULL)
-        return OPERATIONS_NONE;
-    operation =
-        agent_operation(name_text, (size_t)name_size, component_text, (size_t)component_size);
-    if (operation == OPERATIONS_NONE)
-        PyErr_SetString(PyExc_MemoryError, "too many operations");
+    if (component_bytes != NULL) {
+        operation =
+            agent_operation(PyBytes_AS_STRING(name_bytes), (size_t)PyBytes_GET_SIZE(name_bytes),
+                PyBytes_AS_STRING(component_bytes), (size_t)PyBytes_GET_SIZE(component_bytes));
+        if (operation == OPERATIONS_NONE)
+            PyErr_SetString(PyExc_MemoryError, "too many operations");
+    }
+    Py_XDECREF(name_bytes);
+    Py_XDECREF(component_bytes);
     return operation;
 }
 

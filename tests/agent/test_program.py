@@ -231,9 +231,6 @@ class End(Same):
 class Introspection(Same):
     def test_functions(self):
         self.same_text('''
-            import inspect, pickle, types
-            from __future__ import annotations
-        ''' if False else '''
             from __future__ import annotations
             import copy, functools, inspect, pickle, types, typing
             def decorate(f):
@@ -578,6 +575,64 @@ class Modules(Same):
                 """ % method, recorded=False)
                 self.assertIn("main", [t.operation for s in done.streams for t in s.traces()])
 
+
+    def test_descriptors(self):
+        self.same_text("""
+            import os
+            def opened(): return os.open("program.py", os.O_RDONLY)
+            print(opened(), opened(), os.pipe())
+        """)
+
+    def test_descriptors_that_the_program_closes(self):
+        done = self.observed(self.write("program.py", """
+            import os, time
+            import kieker
+            def f(): pass
+            def main():
+                f()
+                while not kieker.stats()["sent"]: time.sleep(0.01)
+                os.closerange(3, 5000)
+                mine = [os.open("file%d" % i, os.O_RDWR | os.O_CREAT) for i in range(600)]
+                for i in range(1000): f()
+                while kieker.stats()["connections"] < 2: time.sleep(0.01)
+                for descriptor in mine: os.close(descriptor)
+                f()
+            main()
+            print(sum(os.path.getsize("file%d" % i) for i in range(600)))
+        """))
+        self.assertEqual((done.returncode, done.stdout), (0, "0\n"))
+        self.assertIn("the program has closed the connection", done.stderr)
+        self.assertEqual([t.operation for t in done.streams[1].traces()], ["main"])
+
+    def test_names_in_no_encoding(self):
+        os.mkdir(os.fsencode(self.directory) + b"/\xff")
+        path = os.path.join(os.fsencode(self.directory), b"\xff", b"\xfe.py")
+        with open(path, "w") as file:
+            file.write("def f(): pass\nf()\n"
+                       "try: __import__('\\ud800x')\nexcept ImportError: print(2)\n")
+        plain = self.plain(os.fsdecode(path))
+        observed = self.observed(os.fsdecode(path), agent=["--run", os.fsdecode(b"\xfd")])
+        self.assertEqual(self.outcome(observed), self.outcome(plain))
+        self.assertIn("run=%FD program=" + self.directory + "/%FF/%FE.py", observed.streams[0].entries[0])
+
+    def test_binding_leaves_code_of_others_alone(self):
+        from kieker import _kieker, weave
+
+        source = "def f():\n    def g(): return 1\n    return g()\n"
+        plain = compile(source, "x", "exec")
+        code, operations = weave.weave(source, plain, "m")
+        kept = [c.co_consts for c in weave.codes(code)]
+        bound = _kieker.bind(code, operations)
+        self.assertIsNot(bound, code)
+        self.assertFalse(any(_kieker.is_woven(c) for c in weave.codes(code)))
+        self.assertEqual([_kieker.is_woven(c) for c in weave.codes(bound)], [False, True, True])
+        self.assertEqual(len(kept), 3)
+        names = {}
+        exec(bound, names)
+        self.assertEqual(names["f"](), 1)
+        for wrong in (code, ()), (code, (1, 2)), (code, (("a",), ("b",))):
+            with self.assertRaises((ValueError, TypeError)):
+                _kieker.bind(*wrong)
 
     def test_fork(self):
         # Newer Pythons warn of a fork in a process with threads: the agent's own must not count.

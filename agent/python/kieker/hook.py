@@ -119,11 +119,12 @@ class Hook:
             # A zip file has one loader for all of its modules.
             if not self._selection.has(name, path):
                 return plain
+            # The source's age before its text: what is written meanwhile makes the cached file too old, not the other way round.
+            cache = self._cache(loader, name, path)
             source = loader.get_data(path) if isinstance(loader, SourceFileLoader) else loader.get_source(name)
             found = None if source is None else self.weave(source, plain, name)
             if found is None:
                 return plain
-            cache = self._cache(loader, name, path)
             if cache:
                 cache.write(found)
             return self._bind(*found)

@@ -40,7 +40,7 @@ def _start(values, program):
         return None
     try:
         _kieker.start(values.writer, values.when_full, values.run, program.name)
-    except ValueError as error:
+    except (ValueError, RuntimeError) as error:
         raise options.Wrong(str(error)) from None
     atexit.register(_kieker.stop, PATIENCE)
     if values.weave == "none":
