@@ -104,16 +104,14 @@ int histogram_sum_encode(const struct histogram_sum *sum, struct buffer *out)
 
 uint64_t histogram_sum_quantile(const struct histogram_sum *sum, double q)
 {
-    uint64_t rank = (uint64_t)((double)sum->total * q), seen = 0;
+    double exact = (double)sum->total * q;
+    uint64_t rank = (uint64_t)exact, seen = 0;
 
-    if (sum->total == 0)
-        return 0;
-    if (rank >= sum->total)
-        rank = sum->total - 1;
+    rank += (double)rank < exact; /* the nearest rank: of 2, p50 is the first */
     for (uint32_t bucket = sum->lowest; bucket < sum->highest; bucket++) {
         seen += sum->counts[bucket];
-        if (seen > rank)
+        if (seen >= rank && seen > 0)
             return histogram_value(bucket);
     }
-    return histogram_value(sum->highest);
+    return sum->total ? histogram_value(sum->highest) : 0;
 }

@@ -4,6 +4,7 @@
 
 #include <check.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,8 +77,8 @@ static int ascending(const void *a, const void *b)
 
 static void near_quantile(struct sum *sum, double q, int64_t got)
 {
-    size_t rank = (size_t)((double)sum->durations.count * q);
-    int64_t expected = sum->durations.items[rank < sum->durations.count ? rank : rank - 1];
+    size_t rank = (size_t)ceil((double)sum->durations.count * q);
+    int64_t expected = sum->durations.items[rank > 0 ? rank - 1 : 0];
 
     ck_assert_msg(llabs(got - expected) <= expected / 100 + 1, "%" PRId64 " is not near %" PRId64,
         got, expected);
