@@ -112,10 +112,13 @@ function open(): void {
     failures++;
     close();
     // the stream alone does not tell a server that is gone from one that has no stream
-    poll().then(
-      () => open(),
-      () => undefined,
-    );
+    poll().then(open, () => {
+      // it answers, but with a refusal: it may be about to end, which only asking again tells
+      if (state.goneSince === null) {
+        clearTimeout(retrier);
+        retrier = setTimeout(open, RETRY_MS);
+      }
+    });
   });
 }
 
