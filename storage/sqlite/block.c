@@ -29,10 +29,11 @@ static int64_t plus(int64_t a, int64_t b)
     return (int64_t)((uint64_t)a + (uint64_t)b);
 }
 
-static void gather(const struct block_row *rows, size_t count, int64_t (*values)[BLOCK_TRACES_MAX])
+static void gather(
+    const struct batch_trace *rows, size_t count, int64_t (*values)[BLOCK_TRACES_MAX])
 {
     for (size_t i = 0; i < count; i++) {
-        const struct batch_trace *row = &rows[i].trace;
+        const struct batch_trace *row = &rows[i];
         const struct trace *trace = &row->trace;
 
 #define COLUMN(name, field, distances) values[COLUMN_##name][i] = (int64_t)row->field;
@@ -45,7 +46,6 @@ static void gather(const struct block_row *rows, size_t count, int64_t (*values)
         else
             values[COLUMN_METADATA_LOGGED][i] =
                 (int64_t)(1 + zigzag(less(trace->metadata_logged, trace->start)));
-        values[COLUMN_BASE][i] = less(rows[i].base, trace->start);
     }
 }
 
@@ -77,8 +77,8 @@ static int put_column(struct block_scratch *scratch, struct packer *packer, cons
     return pack_put(packer, varints->bytes, varints->size, out);
 }
 
-int block_encode(struct block_scratch *scratch, struct packer *packer, const struct block_row *rows,
-    size_t count, struct buffer *out)
+int block_encode(struct block_scratch *scratch, struct packer *packer,
+    const struct batch_trace *rows, size_t count, struct buffer *out)
 {
     int64_t(*values)[BLOCK_TRACES_MAX];
 
@@ -202,13 +202,12 @@ int block_decode_all(struct block *block, struct packer *packer)
     return 0;
 }
 
-void block_get(const struct block *block, uint32_t i, struct block_row *out)
+void block_get(const struct block *block, uint32_t i, struct batch_trace *row)
 {
-    struct batch_trace *row = &out->trace;
     struct trace *trace = &row->trace;
     uint64_t logged = (uint64_t)block_value(block, COLUMN_METADATA_LOGGED, i);
 
-    *out = (struct block_row){0};
+    *row = (struct batch_trace){0};
 #define COLUMN(name, column_field, distances)                                                      \
     row->column_field = (__typeof__(row->column_field))block_value(block, COLUMN_##name, i);
     BLOCK_COLUMNS(COLUMN)
@@ -217,7 +216,6 @@ void block_get(const struct block *block, uint32_t i, struct block_row *out)
         block_value(block, COLUMN_END, i));
     trace->metadata_logged =
         logged == 0 ? RECORD_NOT_LOGGED : plus(trace->start, unzigzag(logged - 1));
-    out->base = plus(trace->start, block_value(block, COLUMN_BASE, i));
     if (trace->state >= TRACE_STATES)
         trace->state = TRACE_DAMAGED;
 }

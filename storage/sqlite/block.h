@@ -58,14 +58,7 @@ enum block_column {
     /* The two that are no field: what the end is off start + duration (0 unless a client sent odd
      * times), and the time before the first record, less the start. */
     COLUMN_END,
-    COLUMN_BASE,
     COLUMNS
-};
-
-/* A trace as a block has it. */
-struct block_row {
-    struct batch_trace trace; /* offset: from the begin of the block's records */
-    int64_t base;             /* of its records, if they are in the block */
 };
 
 /* Room that encoding needs again and again. All zero is empty. */
@@ -76,8 +69,8 @@ struct block_scratch {
 void block_scratch_fini(struct block_scratch *scratch);
 
 /* Appends `count` (1 to BLOCK_TRACES_MAX) traces as columns. 0, or -1 when memory is short. */
-int block_encode(struct block_scratch *scratch, struct packer *packer, const struct block_row *rows,
-    size_t count, struct buffer *out);
+int block_encode(struct block_scratch *scratch, struct packer *packer,
+    const struct batch_trace *rows, size_t count, struct buffer *out);
 
 struct block {
     uint32_t count;
@@ -105,7 +98,7 @@ static inline int64_t block_value(const struct block *block, enum block_column c
                                          : block->columns[column].same;
 }
 
-/* A row, when all is decoded; the offsets are left 0. */
-void block_get(const struct block *block, uint32_t row, struct block_row *out);
+/* Row number `i`, when all is decoded; the offsets are left 0. */
+void block_get(const struct block *block, uint32_t i, struct batch_trace *row);
 
 #endif

@@ -266,18 +266,17 @@ static int write_chunks(struct store *store, const struct batch *batch)
 static int write_open_traces(struct store *store, const struct batch *batch)
 {
     for (size_t i = 0; i < batch->open.count; i++) {
-        struct block_row row = {.trace = batch->open.items[i]};
+        struct batch_trace row = batch->open.items[i];
         sqlite3_stmt *statement = write_statement(store, WRITE_OPEN_TRACE);
 
         store->coded.size = 0;
         for (int part = 0; part < CHUNK_PARTS; part++)
-            row.trace.size[part] = 0;
-        row.trace.trace.state = TRACE_RUNNING;
-        row.base = row.trace.trace.start;
+            row.size[part] = 0;
+        row.trace.state = TRACE_RUNNING;
         if (statement == NULL ||
             block_encode(&store->scratch, &store->packer, &row, 1, &store->coded) < 0)
             return -1;
-        sqlite3_bind_int64(statement, 1, (int64_t)row.trace.trace.id);
+        sqlite3_bind_int64(statement, 1, (int64_t)row.trace.id);
         sqlite3_bind_blob64(statement, 2, store->coded.bytes, store->coded.size, SQLITE_STATIC);
         if (write_done(store, statement) < 0)
             return -1;

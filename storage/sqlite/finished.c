@@ -5,31 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/*
- * The time before a trace's first record. It is the trace's start, but for operation executions:
- * these lie in the order of returns while the start is the earliest of all, so the base is what
- * makes the earliest of them fall on the start.
- */
-static int64_t base_of(const struct batch_trace *row, const struct buffer parts[CHUNK_PARTS])
-{
-    struct chunk_view view = {.events = row->trace.events};
-    struct chunk_reader reader;
-    struct step step;
-    int64_t earliest = 0;
-
-    if (row->trace.kind != TRACE_OF_EXECUTIONS || row->trace.chunks > 0)
-        return row->trace.start;
-    for (int i = 0; i < CHUNK_PARTS; i++) {
-        view.parts[i].bytes = parts[i].bytes + row->offset[i];
-        view.parts[i].size = row->size[i];
-    }
-    chunk_read(&reader, &view);
-    while (chunk_next(&reader, &step) > 0)
-        if (step.kind == STEP_EXECUTION && step.time < earliest)
-            earliest = step.time;
-    return (int64_t)((uint64_t)row->trace.start - (uint64_t)earliest);
-}
-
 /* How many of the traces from `at` on make a block: at most `most`, and no more bytes than a block
  * should have. */
 static size_t take(const struct batch *batch, size_t at, size_t most)
@@ -70,7 +45,7 @@ int write_finished(struct store *store, const struct batch *batch)
         for (size_t i = 0; i < n; i++) {
             const struct batch_trace *row = &batch->finished.items[at + i];
 
-            store->rows[i] = (struct block_row){*row, base_of(row, batch->parts)};
+            store->rows[i] = *row;
             if (end_open(store, row) < 0)
                 return -1;
         }
@@ -82,19 +57,18 @@ int write_finished(struct store *store, const struct batch *batch)
 }
 
 /* The traces' records one behind the other, in the order of the rows. */
-static int collect_part(const struct block_row *rows, size_t count, int part,
+static int collect_part(const struct batch_trace *rows, size_t count, int part,
     const struct buffer *from, struct buffer *to)
 {
     to->size = 0;
     for (size_t i = 0; i < count; i++)
-        if (rows[i].trace.size[part] > 0 &&
-            buffer_append(to, from->bytes + rows[i].trace.offset[part], rows[i].trace.size[part]) <
-                0)
+        if (rows[i].size[part] > 0 &&
+            buffer_append(to, from->bytes + rows[i].offset[part], rows[i].size[part]) < 0)
             return -1;
     return 0;
 }
 
-static int write_data(struct store *store, sqlite3_int64 id, const struct block_row *rows,
+static int write_data(struct store *store, sqlite3_int64 id, const struct batch_trace *rows,
     size_t count, const struct buffer parts[CHUNK_PARTS])
 {
     sqlite3_stmt *statement = write_statement(store, WRITE_BLOCK_DATA);
@@ -122,7 +96,7 @@ static int write_data(struct store *store, sqlite3_int64 id, const struct block_
     return write_done(store, statement);
 }
 
-int write_block(struct store *store, const struct block_row *rows, size_t count,
+int write_block(struct store *store, const struct batch_trace *rows, size_t count,
     const struct buffer parts[CHUNK_PARTS])
 {
     sqlite3_stmt *statement = write_statement(store, WRITE_BLOCK);

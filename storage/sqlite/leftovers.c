@@ -7,12 +7,11 @@
 
 #define FAULT "collector_killed" /* why the streams were given up */
 
-static int end_trace(struct store *store, struct block_row *row)
+static int end_trace(struct store *store, struct batch_trace *row)
 {
-    struct trace *trace = &row->trace.trace;
+    struct trace *trace = &row->trace;
 
-    memset(row->trace.size, 0,
-        sizeof(row->trace.size)); /* all lies apart, whatever a damaged row says */
+    memset(row->size, 0, sizeof(row->size)); /* all lies apart, whatever a damaged row says */
     trace->flaws |= FLAW_OPEN_CALLS;
     if (trace->kind == TRACE_OF_EVENTS && trace->metadata == METADATA_NONE)
         trace->flaws |= FLAW_NO_METADATA;
@@ -21,7 +20,7 @@ static int end_trace(struct store *store, struct block_row *row)
         if ((trace->flaws >> bit & 1) &&
             write_counter(store, trace->stream, trace_flaw_name(bit), 1) < 0)
             return -1;
-    return write_run_sums(store, &row->trace, 1);
+    return write_run_sums(store, row, 1);
 }
 
 /* Reads up to a block of open traces. Their number, or -1. */

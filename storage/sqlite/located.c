@@ -7,7 +7,7 @@
 int locate_open(struct store_reader *reader, const void *data, size_t size, struct located *located)
 {
     struct block block;
-    struct block_row row;
+    struct batch_trace row;
 
     if (block_read(&block, data, size) < 0)
         return database_fail(
@@ -18,8 +18,8 @@ int locate_open(struct store_reader *reader, const void *data, size_t size, stru
     }
     block_get(&block, 0, &row);
     block_fini(&block);
-    row.trace.trace.state = TRACE_RUNNING;
-    *located = (struct located){.trace = row.trace.trace};
+    row.trace.state = TRACE_RUNNING;
+    *located = (struct located){.trace = row.trace};
     return 0;
 }
 
@@ -28,7 +28,7 @@ static int look_into(
     struct store_reader *reader, int64_t id, uint64_t trace, struct located *located)
 {
     struct block *block = blocks_get(reader, id);
-    struct block_row row;
+    struct batch_trace row;
 
     if (block == NULL || blocks_decode(reader, id, block, COLUMN_ID) < 0)
         return -1;
@@ -37,7 +37,7 @@ static int look_into(
             if (blocks_decode_all(reader, id, block) < 0)
                 return -1;
             block_get(block, i, &row);
-            *located = (struct located){row.trace.trace, id, i};
+            *located = (struct located){row.trace, id, i};
             return 1;
         }
     return 0;
@@ -120,8 +120,7 @@ static int inline_chunk(
         view->parts[i].size = size;
     }
     view->events = located->trace.events;
-    view->base = (int64_t)((uint64_t)located->trace.start +
-                           (uint64_t)block_value(block, COLUMN_BASE, located->row));
+    view->base = located->trace.start;
     return 0;
 }
 

@@ -46,14 +46,14 @@ static int keep_calls(struct store_reader *reader, const struct trace_query *que
     for (uint32_t i = 0; i < count; i++) {
         struct located located = {
             .trace.class = (uint32_t)block_value(block, COLUMN_CLASS, rows[i])};
-        struct block_row row;
+        struct batch_trace row;
         int got;
 
         if (located.trace.class == 0) {
             if (blocks_decode_all(reader, id, block) < 0)
                 return -1;
             block_get(block, rows[i], &row);
-            located = (struct located){row.trace.trace, id, rows[i]};
+            located = (struct located){row.trace, id, rows[i]};
         }
         got = query_try_calls(query, reader, &located);
         if (got < 0)

@@ -226,7 +226,7 @@ int scan_skip(struct scan *scan, uint64_t count)
 int scan_next(struct scan *scan, struct located *located, struct scan_place *place)
 {
     struct waiting taken;
-    struct block_row row;
+    struct batch_trace row;
     struct block *block;
     int got = take(scan, &taken);
 
@@ -241,6 +241,6 @@ int scan_next(struct scan *scan, struct located *located, struct scan_place *pla
     if (block == NULL || blocks_decode_all(scan->reader, taken.block, block) < 0)
         return -1;
     block_get(block, taken.row, &row);
-    *located = (struct located){row.trace.trace, taken.block, taken.row};
+    *located = (struct located){row.trace, taken.block, taken.row};
     return 1;
 }

@@ -60,15 +60,15 @@ static int find_merge(struct store *store, struct merge *merge)
     return got;
 }
 
-static void shift(struct block_row *row, const uint64_t behind[CHUNK_PARTS])
+static void shift(struct batch_trace *row, const uint64_t behind[CHUNK_PARTS])
 {
     for (int i = 0; i < CHUNK_PARTS; i++)
-        row->trace.offset[i] = behind[i];
+        row->offset[i] = behind[i];
 }
 
 /* Reads a block's rows and appends its records. The number of rows, 0 if the block is damaged, -1.
  */
-static int append_block(struct store *store, int64_t id, struct block_row *rows, size_t most,
+static int append_block(struct store *store, int64_t id, struct batch_trace *rows, size_t most,
     struct buffer parts[CHUNK_PARTS])
 {
     sqlite3_stmt *statement = write_statement(store, WRITE_READ_DATA);
@@ -101,7 +101,7 @@ static int append_block(struct store *store, int64_t id, struct block_row *rows,
         block_get(&block, i, &rows[i]);
         shift(&rows[i], at);
         for (int part = 0; part < CHUNK_PARTS; part++) {
-            at[part] += rows[i].trace.size[part];
+            at[part] += rows[i].size[part];
             if (at[part] > parts[part].size)
                 goto done;
         }

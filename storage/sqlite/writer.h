@@ -40,7 +40,7 @@ struct store {
     int lock; /* of the lock file */
     struct packer packer;
     struct block_scratch scratch;
-    struct block_row *rows; /* BLOCK_TRACES_MAX */
+    struct batch_trace *rows; /* BLOCK_TRACES_MAX */
     struct zone *zone;
     struct buffer coded, parts[CHUNK_PARTS], packed; /* room */
     int64_t total_through;                           /* see schema.c */
@@ -60,7 +60,7 @@ int write_property(struct store *store, const char *name, int64_t value);
  * Writes rows (1 to BLOCK_TRACES_MAX) as one block; parts[i] is where the rows' offsets point into.
  * BASE: set by the caller.
  */
-int write_block(struct store *store, const struct block_row *rows, size_t count,
+int write_block(struct store *store, const struct batch_trace *rows, size_t count,
     const struct buffer parts[CHUNK_PARTS]);
 
 /* The batch's finished traces, as blocks; they are open no longer. */

@@ -32,8 +32,8 @@ static int set_add(uint32_t *slots, uint32_t number)
     return 1;
 }
 
-#define OF_CLASS(row) ((row)->trace.trace.class)
-#define OF_ROOT(row) ((row)->trace.trace.root)
+#define OF_CLASS(row) ((row)->trace.class)
+#define OF_ROOT(row) ((row)->trace.root)
 
 #define DISTINCT(of, rows, count, set, set_count)                                                  \
     do {                                                                                           \
@@ -85,7 +85,7 @@ static const enum zone_value minima[] = {ZONE_FIRST_ID, ZONE_MIN_START, ZONE_MIN
 static const enum zone_value maxima[] = {ZONE_LAST_ID, ZONE_MAX_START, ZONE_MAX_END,
     ZONE_MAX_DURATION, ZONE_MAX_CALLS, ZONE_MAX_DEPTH, ZONE_MAX_FAILED};
 
-void zone_of(struct zone *zone, const struct block_row *rows, size_t count)
+void zone_of(struct zone *zone, const struct batch_trace *rows, size_t count)
 {
     int64_t *values = zone->values;
 
@@ -95,10 +95,10 @@ void zone_of(struct zone *zone, const struct block_row *rows, size_t count)
     for (size_t i = 0; i < sizeof(maxima) / sizeof(maxima[0]); i++)
         values[maxima[i]] = INT64_MIN;
     values[ZONE_TRACES] = (int64_t)count;
-    values[ZONE_RUN] = rows[0].trace.trace.run;
-    values[ZONE_HOST] = rows[0].trace.trace.host;
+    values[ZONE_RUN] = rows[0].trace.run;
+    values[ZONE_HOST] = rows[0].trace.host;
     for (size_t i = 0; i < count; i++)
-        add(values, &rows[i].trace);
+        add(values, &rows[i]);
     zone->class_count = zone->root_count = 0;
     DISTINCT(OF_CLASS, rows, count, zone->classes, zone->class_count);
     DISTINCT(OF_ROOT, rows, count, zone->roots, zone->root_count);

@@ -54,7 +54,7 @@ struct zone {
     size_t class_count, root_count;
 };
 
-void zone_of(struct zone *zone, const struct block_row *rows, size_t count);
+void zone_of(struct zone *zone, const struct batch_trace *rows, size_t count);
 
 /* Binds what zone_columns names to parameters from `first` on; `coded` is room for the two lists
  * and is needed until then. */
