@@ -109,6 +109,15 @@ int chunk_put_execution(struct chunk *chunk, const struct execution *execution, 
     return 0;
 }
 
+int execution_by_order(const void *a, const void *b)
+{
+    const struct execution *x = a, *y = b;
+
+    if (x->eoi != y->eoi)
+        return x->eoi < y->eoi ? -1 : 1;
+    return (x->ess > y->ess) - (x->ess < y->ess);
+}
+
 int chunk_put_close(struct chunk *chunk, uint64_t count, int64_t time)
 {
     if (reserve(chunk, VARINT_MAX, VARINT_MAX) < 0)

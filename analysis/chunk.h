@@ -75,6 +75,9 @@ struct execution {
     int64_t tin, tout;
 };
 
+/* For qsort: the order of calls in their trace, callers first. */
+int execution_by_order(const void *a, const void *b);
+
 int chunk_put_execution(struct chunk *chunk, const struct execution *execution, int64_t logged);
 
 /* The calls of the innermost `count` frames end at `time` without a record of their own. */

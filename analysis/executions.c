@@ -148,15 +148,6 @@ int feed_execution(struct assembler *a, struct stream *stream, const struct reco
     return judge_ready(a, trace);
 }
 
-static int by_order(const void *a, const void *b)
-{
-    const struct execution *x = a, *y = b;
-
-    if (x->eoi != y->eoi)
-        return x->eoi < y->eoi ? -1 : 1;
-    return (x->ess > y->ess) - (x->ess < y->ess);
-}
-
 /* What is wrong with execution number `i` of the sorted ones, `depth` calls being open. */
 static unsigned flaws_of(const struct execution *executions, size_t i, size_t depth)
 {
@@ -221,7 +212,7 @@ int executions_finish(struct assembler *a, struct open_trace *trace)
      * chunk go by. */
     if (trace->row.chunks == 0 && chunk_rebase(&trace->chunk, trace->row.start) < 0)
         return -1;
-    qsort(trace->executions.items, count, sizeof(*executions), by_order);
+    qsort(trace->executions.items, count, sizeof(*executions), execution_by_order);
     for (size_t i = 0; i <= count && result == 0; i++) {
         size_t depth = i < count && executions[i].ess > 0 ? (size_t)executions[i].ess : 0;
         int64_t *end;

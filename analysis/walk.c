@@ -148,15 +148,6 @@ int walk_feed(struct walk *walk, const struct chunk_view *chunk)
     return got < 0 ? fail(walk, "the stored records of the trace are damaged") : 0;
 }
 
-static int by_order(const void *a, const void *b)
-{
-    const struct execution *x = a, *y = b;
-
-    if (x->eoi != y->eoi)
-        return x->eoi < y->eoi ? -1 : 1;
-    return (x->ess > y->ess) - (x->ess < y->ess);
-}
-
 /* The executions in order, each ended when the next one does not lie below it. */
 static int replay_executions(struct walk *walk)
 {
@@ -165,7 +156,7 @@ static int replay_executions(struct walk *walk)
     LIST(int64_t) ends = {0};
 
     if (count > 0)
-        qsort(walk->executions.items, count, sizeof(*executions), by_order);
+        qsort(walk->executions.items, count, sizeof(*executions), execution_by_order);
     for (size_t i = 0; i <= count && !walk->error; i++) {
         size_t depth = i < count && executions[i].ess > 0 ? (size_t)executions[i].ess : 0;
         int64_t *end;
