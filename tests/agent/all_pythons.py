@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the agent's tests with every Python from 3.9 on that is found (or those that are named), each with an extension built for it.
 
-all_pythons.py [PYTHON...]. Found are the interpreters on the path and below ~/.pyenv/versions that have their headers.
+all_pythons.py [PYTHON...]. Found are those of the system, and below $PYENV_ROOT if that is set, that have their headers.
 """
 
 import glob
@@ -24,7 +24,9 @@ if sys.version_info >= (3, 9) and os.path.exists(include + "/Python.h") and not 
 
 
 def interpreters(named):
-    patterns = named or ["/usr/bin/python3.[0-9]*", "/usr/local/bin/python3.[0-9]*", os.path.expanduser("~/.pyenv/versions/*/bin/python3")]
+    patterns = named or ["/usr/bin/python3.[0-9]*", "/usr/local/bin/python3.[0-9]*"]
+    if not named and "PYENV_ROOT" in os.environ:
+        patterns.append(os.path.join(os.environ["PYENV_ROOT"], "versions", "*", "bin", "python3"))
     found = {}
     for path in (path for pattern in patterns for path in sorted(glob.glob(pattern))):
         said = subprocess.run([path, "-c", ASK], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout.splitlines()
