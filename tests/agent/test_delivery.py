@@ -20,6 +20,11 @@ LOOP = """
 """
 
 
+def may_be_interrupted():
+    """In the child: what a shell starts in the background ignores SIGINT, and so would all below."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Case(harness.Case):
     def lost(self, text):
         """The records that the agent says were lost, from its last line on stderr."""
@@ -276,7 +281,7 @@ class Collector(Case):
                     while True: outer(5000)
                 except KeyboardInterrupt: print("interrupted", flush=True)
             main()
-        """)], ["--writer", sink.address])
+        """)], ["--writer", sink.address], preexec_fn=may_be_interrupted)
         self.assertTrue(sink.connected.wait(30))
         time.sleep(2.0)
         end = time.time() + 20
@@ -286,6 +291,8 @@ class Collector(Case):
         while reader.is_alive() and time.time() < end:
             process.send_signal(signal.SIGINT)
             reader.join(1)
+        if reader.is_alive():
+            process.kill()
         sink.reading.set()
         done = self.finish(process)
         self.assertEqual(out, ["interrupted\n"])
