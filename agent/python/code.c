@@ -159,17 +159,19 @@ static PyObject *warning_filters(void)
 {
     PyObject *modules = PyImport_GetModuleDict();
     PyObject *warnings = modules != NULL ? PyDict_GetItemString(modules, "warnings") : NULL,
-             *filters;
+             *filters = NULL;
 
     if (warnings != NULL) {
-        Py_INCREF(warnings);
-    } else {
-        warnings = PyImport_ImportModule("_warnings");
-        if (warnings == NULL)
-            return NULL;
+        filters = PyObject_GetAttrString(warnings, "filters");
+        /* It is just being imported, or something else. */
+        if (filters == NULL)
+            PyErr_Clear();
     }
-    filters = PyObject_GetAttrString(warnings, "filters");
-    Py_DECREF(warnings);
+    if (filters == NULL) {
+        warnings = PyImport_ImportModule("_warnings");
+        filters = warnings != NULL ? PyObject_GetAttrString(warnings, "filters") : NULL;
+        Py_XDECREF(warnings);
+    }
     if (filters != NULL && !PyList_Check(filters)) {
         PyErr_SetString(PyExc_TypeError, "warnings.filters is not a list");
         Py_CLEAR(filters);

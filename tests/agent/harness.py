@@ -164,6 +164,8 @@ class Sink:
         self.port = self._server.getsockname()[1]
         self.address = "tcp://127.0.0.1:%d" % self.port
         self._data, self._peers, self._threads = [], [], []
+        self._last = None
+        self._accepted_last = threading.Event()
         self.connected = threading.Event()
         self.reading = threading.Event()
         if reading:
@@ -174,15 +176,19 @@ class Sink:
     def _accept(self):
         while True:
             try:
-                peer, _ = self._server.accept()
+                peer, name = self._server.accept()
             except OSError:
                 return
+            if name == self._last:
+                peer.close()
+                self._accepted_last.set()
+                continue
             data = bytearray()
             self._data.append(data)
             self._peers.append(peer)
             thread = threading.Thread(target=self._read, args=(peer, data), daemon=True)
-            self._threads.append(thread)
             thread.start()
+            self._threads.append(thread)
             self.connected.set()
 
     def _read(self, peer, data):
@@ -215,6 +221,13 @@ class Sink:
     def streams(self):
         """Waits for the end of every connection; one Stream for each that brought anything."""
         self.reading.set()
+        # Connections are accepted in the order of their making: once this one has been, all that were made before have been, too.
+        with socket.socket() as last:
+            last.bind(("127.0.0.1", 0))
+            self._last = last.getsockname()
+            last.connect(("127.0.0.1", self.port))
+            if not self._accepted_last.wait(30):
+                raise AssertionError("connections are not accepted")
         for thread in list(self._threads):
             thread.join(30)
             if thread.is_alive():

@@ -271,6 +271,7 @@ class Introspection(Same):
                 c = f.__code__
                 print(f, f.__name__, f.__qualname__, f.__module__, f.__doc__, f.__defaults__, f.__kwdefaults__, f.__annotations__, f.__dict__,
                       f.__closure__ is None)
+                print([k for k in c.co_consts if k is not None and type(k).__name__ not in ("Probe", "code")], [type(k).__name__ for k in c.co_consts if k is not None and type(k).__name__ != "Probe"])
                 print(c.co_name, c.co_firstlineno, c.co_varnames, c.co_freevars, c.co_cellvars, c.co_names, c.co_argcount,
                       c.co_kwonlyargcount, c.co_posonlyargcount, c.co_nlocals, c.co_flags, c.co_filename, getattr(c, "co_qualname", ""))
                 print(inspect.signature(f), inspect.getsource(f), inspect.getsourcelines(f)[1], inspect.getdoc(f))
@@ -314,7 +315,10 @@ class Introspection(Same):
             try: fails()
             except NameError as error:
                 tb = error.__traceback__
-                while tb: print(tb.tb_lineno, tb.tb_frame.f_code.co_name, sorted(tb.tb_frame.f_locals)); tb = tb.tb_next
+                while tb:
+                    print(tb.tb_lineno, tb.tb_frame.f_code.co_name, sorted(tb.tb_frame.f_locals), inspect.getframeinfo(tb)[1:4])
+                    assert type(tb.tb_frame.f_lineno) is int and inspect.getframeinfo(tb.tb_frame, 50)
+                    tb = tb.tb_next
                 print(error.__context__, error.__cause__, sys.exc_info()[1] is error)
                 print(traceback.format_exc())
             print(sys.exc_info())

@@ -12,10 +12,10 @@ from _frozen_importlib_external import (
     cache_from_source,
 )
 
-from kieker import _kieker
+from kieker import _kieker, weave
 
 # To be raised whenever weave.py makes other code than before: what was cached is then made anew.
-_LAYOUT = 1
+_LAYOUT = 2
 
 # A woven file in __pycache__ begins with this; it is no pyc.
 _MAGIC = b"kieker\r\n"
@@ -138,8 +138,6 @@ class Hook:
 
     def weave(self, source, plain, name):
         """Code with placeholders and the operations, or None when that module cannot be woven."""
-        from kieker import weave
-
         try:
             return weave.weave(source, plain, name)
         except Exception as error:
