@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "agent/core/clock.h"
+#include "agent/core/drain.h"
 #include "agent/core/rings.h"
 #include "agent/core/say.h"
 #include "agent/core/writer.h"
@@ -194,59 +195,6 @@ static void on_full(struct track_sink *sink)
     flush((struct sender *)((char *)sink - offsetof(struct sender, sink)));
 }
 
-/* Takes what one ring holds now; how many entries that was. */
-static uint64_t take(struct sender *sender, struct ring *ring)
-{
-    uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
-    uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire), begun = tail;
-
-    while (tail != head) {
-        /* The owner learns of the room in portions, not of each entry: the line would go back and
-         * forth. */
-        uint64_t portion = head - tail < RING_WAKE / 4 ? head : tail + RING_WAKE / 4;
-
-        for (; tail != portion; tail++)
-            track_apply(&ring->track, &sender->sink, &ring->entries[tail % RING_ENTRIES]);
-        atomic_store_explicit(&ring->tail, tail, memory_order_release);
-    }
-    return head - begun;
-}
-
-/* The ends that the owner can say no more, as it has ended or does not record any more. They come
- * behind what is in the ring. */
-static void make_up_ends(struct sender *sender, struct ring *ring)
-{
-    struct ring_entry entry = {.ticks = clock_ticks()};
-
-    if (atomic_load(&ring->head) != atomic_load(&ring->tail))
-        return;
-    entry.word = RING_WORD(RING_UNSEEN, atomic_exchange(&ring->unseen, 0), 0);
-    if (ring_operation(entry.word) > 0)
-        track_apply(&ring->track, &sender->sink, &entry);
-}
-
-/* Takes what all rings hold. New rings appear in front of the list, and only this thread takes one
- * out. */
-static uint64_t take_all(struct sender *sender)
-{
-    uint64_t taken = 0;
-    struct ring *ring;
-
-    pthread_mutex_lock(&rings.lock);
-    rings_sweep();
-    sender->ring_dropped = rings_dropped();
-    ring = rings.all;
-    pthread_mutex_unlock(&rings.lock);
-    for (; ring != NULL; ring = ring->next) {
-        int finished = atomic_load_explicit(&ring->finished, memory_order_acquire);
-
-        taken += take(sender, ring);
-        if (finished || atomic_load(&rings.state) == RINGS_OFF)
-            make_up_ends(sender, ring);
-    }
-    return taken;
-}
-
 static void publish(struct sender *sender)
 {
     atomic_store_explicit(&sender->lost, sender->sink.lost, memory_order_relaxed);
@@ -323,7 +271,7 @@ static int do_round(struct sender *sender)
     /* As long as the first request is not answered, records wait where they are. */
     decided = atomic_load(&rings.connected) != 0 || now >= atomic_load(&sender->give_up);
     if (decided)
-        taken = take_all(sender);
+        taken = drain_rings(&sender->sink, &sender->ring_dropped);
     if (now - sender->told_at >= COUNTERS_NS)
         tell_losses(sender);
     if (taken < BUSY_ENTRIES || now - sender->flushed_at >= LATENCY_NS)
@@ -342,7 +290,7 @@ static int do_round(struct sender *sender)
 
 static void finish(struct sender *sender)
 {
-    take_all(sender);
+    drain_rings(&sender->sink, &sender->ring_dropped);
     tell_losses(sender);
     flush(sender);
     if (sender->sink.stream != NULL &&

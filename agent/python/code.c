@@ -130,7 +130,7 @@ fail:
     return NULL;
 }
 
-PyObject *code_bind_method(PyObject *module, PyObject *arguments)
+static PyObject *code_bind_method(PyObject *module, PyObject *arguments)
 {
     struct binding binding = {.state = module_state(module)};
     PyObject *code;
@@ -141,7 +141,7 @@ PyObject *code_bind_method(PyObject *module, PyObject *arguments)
     return bind(&binding, code);
 }
 
-PyObject *code_is_woven_method(PyObject *module, PyObject *code)
+static PyObject *code_is_woven_method(PyObject *module, PyObject *code)
 {
     PyObject *constants;
 
@@ -184,7 +184,7 @@ static PyObject *warning_filters(void)
  * are ignored by a filter that is there only while it runs. It runs without letting another thread
  * in, so nobody else's warning is lost.
  */
-PyObject *code_compile_method(PyObject *module, PyObject *arguments)
+static PyObject *code_compile_method(PyObject *module, PyObject *arguments)
 {
     PyObject *source, *filename, *filters, *ignore, *builtins, *code = NULL;
     PyObject *type, *value, *traceback;
@@ -253,7 +253,7 @@ static PyObject *get_code(PyObject *self, PyObject *name)
  * where they are not mixed with others: a SyntaxError in a module looks the same with and without
  * the agent.
  */
-PyObject *code_loader_method(PyObject *module, PyObject *arguments)
+static PyObject *code_loader_method(PyObject *module, PyObject *arguments)
 {
     static PyMethodDef definition = {"get_code", get_code, METH_O, NULL};
 
@@ -262,3 +262,30 @@ PyObject *code_loader_method(PyObject *module, PyObject *arguments)
         return PyErr_Format(PyExc_TypeError, "before, plain and after expected");
     return PyCFunction_New(&definition, arguments);
 }
+
+PyDoc_STRVAR(bind_doc, "bind(code, operations)\n\n"
+                       "The code with probes in the place of its placeholders. operations is a "
+                       "tuple of (operation, component).\n"
+                       "Code that was just compiled or unmarshalled is changed in place.");
+
+PyDoc_STRVAR(
+    is_woven_doc, "is_woven(code)\n\nWhether the code has probes among its own constants.");
+
+PyDoc_STRVAR(compile_doc, "compile_quietly(source, filename, flags=0)\n\n"
+                          "The code of a module (or what else the flags of compile() say), without "
+                          "the compiler's warnings.");
+
+PyDoc_STRVAR(loader_method_doc, "loader_method(before, plain, after)\n\n"
+                                "A function get_code(name) for a loader: what before(name) gives, "
+                                "or if that is None, after(name, code) of\n"
+                                "what plain(name) gives. It leaves no frame of its own in a "
+                                "traceback; errors of before and after count\n"
+                                "for nothing.");
+
+PyMethodDef code_methods[] = {
+    {"bind", code_bind_method, METH_VARARGS, bind_doc},
+    {"is_woven", code_is_woven_method, METH_O, is_woven_doc},
+    {"compile_quietly", code_compile_method, METH_VARARGS, compile_doc},
+    {"loader_method", code_loader_method, METH_VARARGS, loader_method_doc},
+    {NULL, NULL, 0, NULL},
+};

@@ -9,11 +9,7 @@
 #define CODE_PLACEHOLDER "\0kieker:"
 #define CODE_PLACEHOLDER_SIZE (sizeof(CODE_PLACEHOLDER) - 1)
 
-/* Methods of the module: bind(code, operations), is_woven(code), compile_quietly(source, filename,
- * flags=0). */
-PyObject *code_bind_method(PyObject *module, PyObject *arguments);
-PyObject *code_is_woven_method(PyObject *module, PyObject *code);
-PyObject *code_compile_method(PyObject *module, PyObject *arguments);
-PyObject *code_loader_method(PyObject *module, PyObject *arguments);
+/* Rows for the module. */
+extern PyMethodDef code_methods[];
 
 #endif

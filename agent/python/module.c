@@ -144,31 +144,6 @@ static PyObject *say_method(PyObject *module, PyObject *text)
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(probe_doc, "probe(operation, component)\n\n"
-                        "The probe of an operation: -probe says that a call of it begins, ~probe "
-                        "that it ends, and +probe before that\n"
-                        "that the exception being handled is what ends it.");
-PyDoc_STRVAR(bind_doc, "bind(code, operations)\n\n"
-                       "The code with probes in the place of its placeholders. operations is a "
-                       "tuple of (operation, component).\n"
-                       "Code that was just compiled or unmarshalled is changed in place.");
-PyDoc_STRVAR(
-    is_woven_doc, "is_woven(code)\n\nWhether the code has probes among its own constants.");
-PyDoc_STRVAR(compile_doc, "compile_quietly(source, filename, flags=0)\n\n"
-                          "The code of a module (or what else the flags of compile() say), without "
-                          "the compiler's warnings.");
-PyDoc_STRVAR(loader_method_doc, "loader_method(before, plain, after)\n\n"
-                                "A function get_code(name) for a loader: what before(name) gives, "
-                                "or if that is None, after(name, code) of\n"
-                                "what plain(name) gives. It leaves no frame of its own in a "
-                                "traceback; errors of before and after count\n"
-                                "for nothing.");
-PyDoc_STRVAR(run_doc, "run(function, arguments)\n\n"
-                      "Calls the function with a tuple of arguments, on a stack that seems empty. "
-                      "Returns (result,), or None after an\n"
-                      "uncaught exception, which has then been shown; SystemExit is raised.");
-PyDoc_STRVAR(run_code_doc, "run_code(code, globals)\n\nRuns the code, as run does a function.");
-
 static PyMethodDef methods[] = {
     {"start", start, METH_VARARGS, start_doc},
     {"stop", stop, METH_O, stop_doc},
@@ -176,19 +151,23 @@ static PyMethodDef methods[] = {
     {"stats", stats, METH_NOARGS, stats_doc},
     {"matches", matches, METH_VARARGS, matches_doc},
     {"say", say_method, METH_O, say_doc},
-    {"probe", probes_method, METH_VARARGS, probe_doc},
-    {"bind", code_bind_method, METH_VARARGS, bind_doc},
-    {"is_woven", code_is_woven_method, METH_O, is_woven_doc},
-    {"compile_quietly", code_compile_method, METH_VARARGS, compile_doc},
-    {"loader_method", code_loader_method, METH_VARARGS, loader_method_doc},
-    {"run", program_run_method, METH_VARARGS, run_doc},
-    {"run_code", program_run_code_method, METH_VARARGS, run_code_doc},
     {NULL, NULL, 0, NULL},
+};
+
+/* What the other files add. */
+static PyMethodDef *const more_methods[] = {
+    code_methods,
+    probes_methods,
+    program_methods,
 };
 
 static int on_exec(PyObject *module)
 {
     struct module_state *state = module_state(module);
+
+    for (size_t i = 0; i < sizeof(more_methods) / sizeof(more_methods[0]); i++)
+        if (PyModule_AddFunctions(module, more_methods[i]) != 0)
+            return -1;
 
     state->probe_type = probes_make_type(module);
     if (state->probe_type == NULL || PyModule_AddType(module, state->probe_type) != 0)

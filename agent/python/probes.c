@@ -233,7 +233,7 @@ uint32_t probes_operation(PyObject *name, PyObject *component)
     return operation;
 }
 
-PyObject *probes_method(PyObject *module, PyObject *arguments)
+static PyObject *probes_method(PyObject *module, PyObject *arguments)
 {
     PyObject *name, *component;
     uint32_t operation;
@@ -244,3 +244,13 @@ PyObject *probes_method(PyObject *module, PyObject *arguments)
     return operation == OPERATIONS_NONE ? NULL
                                         : probes_new(module_state(module)->probe_type, operation);
 }
+
+PyDoc_STRVAR(probe_doc, "probe(operation, component)\n\n"
+                        "The probe of an operation: -probe says that a call of it begins, ~probe "
+                        "that it ends, and +probe before that\n"
+                        "that the exception being handled is what ends it.");
+
+PyMethodDef probes_methods[] = {
+    {"probe", probes_method, METH_VARARGS, probe_doc},
+    {NULL, NULL, 0, NULL},
+};

@@ -19,8 +19,8 @@ PyTypeObject *probes_make_type(PyObject *module);
 /* The probe of an operation; a new reference, or NULL with an exception. */
 PyObject *probes_new(PyTypeObject *type, uint32_t operation);
 
-/* probe(operation, component): the method of the module. */
-PyObject *probes_method(PyObject *module, PyObject *arguments);
+/* Rows for the module. */
+extern PyMethodDef probes_methods[];
 
 /* The number of an operation of that name and component, both str; OPERATIONS_NONE with an
  * exception. */

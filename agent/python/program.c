@@ -93,7 +93,7 @@ static PyObject *conclude(PyThreadState *thread, struct hidden hidden, PyObject 
     Py_RETURN_NONE;
 }
 
-PyObject *program_run_method(PyObject *module, PyObject *arguments)
+static PyObject *program_run_method(PyObject *module, PyObject *arguments)
 {
     PyThreadState *thread = PyThreadState_Get();
     PyObject *function, *values;
@@ -106,7 +106,7 @@ PyObject *program_run_method(PyObject *module, PyObject *arguments)
     return conclude(thread, hidden, PyObject_CallObject(function, values));
 }
 
-PyObject *program_run_code_method(PyObject *module, PyObject *arguments)
+static PyObject *program_run_code_method(PyObject *module, PyObject *arguments)
 {
     PyThreadState *thread = PyThreadState_Get();
     PyObject *code, *globals;
@@ -118,3 +118,16 @@ PyObject *program_run_code_method(PyObject *module, PyObject *arguments)
     hidden = hide_frames(thread);
     return conclude(thread, hidden, PyEval_EvalCode(code, globals, globals));
 }
+
+PyDoc_STRVAR(run_doc, "run(function, arguments)\n\n"
+                      "Calls the function with a tuple of arguments, on a stack that seems empty. "
+                      "Returns (result,), or None after an\n"
+                      "uncaught exception, which has then been shown; SystemExit is raised.");
+
+PyDoc_STRVAR(run_code_doc, "run_code(code, globals)\n\nRuns the code, as run does a function.");
+
+PyMethodDef program_methods[] = {
+    {"run", program_run_method, METH_VARARGS, run_doc},
+    {"run_code", program_run_code_method, METH_VARARGS, run_code_doc},
+    {NULL, NULL, 0, NULL},
+};

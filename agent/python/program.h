@@ -5,8 +5,7 @@
 
 #include "agent/python/module.h"
 
-/* run(function, arguments) and run_code(code, globals): methods of the module. */
-PyObject *program_run_method(PyObject *module, PyObject *arguments);
-PyObject *program_run_code_method(PyObject *module, PyObject *arguments);
+/* Rows for the module: run, run_code. */
+extern PyMethodDef program_methods[];
 
 #endif

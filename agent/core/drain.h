@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Takes what the rings hold and hands it to the tracks. The sender's thread alone. */
+#ifndef KIEKER_AGENT_CORE_DRAIN_H
+#define KIEKER_AGENT_CORE_DRAIN_H
+
+#include <stdint.h>
+
+struct track_sink;
+
+/* Takes what all rings hold now; gives how many entries that was, and in *dropped how many records
+ * found no room in them so far. */
+uint64_t drain_rings(struct track_sink *sink, uint64_t *dropped);
+
+#endif
