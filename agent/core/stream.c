@@ -28,6 +28,7 @@ static const enum record_id types[STREAM_CLASSES] = {
     [STREAM_AFTER] = RECORD_AFTER_OPERATION,
     [STREAM_FAILED] = RECORD_AFTER_OPERATION_FAILED,
     [STREAM_METADATA] = RECORD_KIEKER_METADATA,
+    [STREAM_SPLIT] = RECORD_SPLIT,
 };
 
 int stream_init(struct stream *stream, const struct stream_source *source)
@@ -166,7 +167,8 @@ static struct stream_pair pair_of(struct stream *stream, uint32_t number)
     return announce_pair(stream, number);
 }
 
-void stream_put_trace(struct stream *stream, int64_t trace, int64_t thread)
+void stream_put_trace(struct stream *stream, int64_t trace, int64_t thread, int64_t parent_trace,
+    uint32_t parent_order)
 {
     unsigned char *at = stream->buffer + stream->used;
 
@@ -175,9 +177,21 @@ void stream_put_trace(struct stream *stream, int64_t trace, int64_t thread)
     at = bytes_put64(at, (uint64_t)thread);
     at = bytes_put32(at, stream->session);
     at = bytes_put32(at, stream->host);
-    at = bytes_put64(at, (uint64_t)trace); /* parentTraceId */
-    at = bytes_put32(at, UINT32_MAX);      /* parentOrderId */
+    at = bytes_put64(at, (uint64_t)parent_trace);
+    at = bytes_put32(at, parent_order);
     stream->used = (size_t)(at - stream->buffer);
+}
+
+void stream_put_split(struct stream *stream, int64_t at, int64_t trace, uint32_t order)
+{
+    unsigned char *to = stream->buffer + stream->used;
+
+    to = wire_put_head(to, (int32_t)stream->classes[STREAM_SPLIT], RECORD_NOT_LOGGED);
+    to = bytes_put64(to, (uint64_t)at);
+    to = bytes_put64(to, (uint64_t)trace);
+    to = bytes_put32(to, order);
+    stream->used = (size_t)(to - stream->buffer);
+    stream->records++;
 }
 
 void stream_put_event(struct stream *stream, enum stream_class class, int64_t at, int64_t trace,

@@ -19,6 +19,7 @@
 #define STREAM_ROOM                                                                                \
     (16u << 10) /* what one call of a stream_put_* can take: its texts and its records */
 #define STREAM_TEXT_MAX 4096u /* bytes of one text */
+#define STREAM_NO_PARENT UINT32_MAX
 #define STREAM_NO_SESSION "<no-session-id>"
 
 enum stream_class {
@@ -27,6 +28,7 @@ enum stream_class {
     STREAM_AFTER,
     STREAM_FAILED,
     STREAM_METADATA,
+    STREAM_SPLIT,
     STREAM_CLASSES
 };
 
@@ -80,7 +82,13 @@ static inline void stream_taken(struct stream *stream)
 /* Announces a text that no record refers to. */
 void stream_put_text(struct stream *stream, const char *text);
 
-void stream_put_trace(struct stream *stream, int64_t trace, int64_t thread);
+/* Announces a trace, and the event of another one (see stream_put_split) from which it goes on; its
+ * own number and STREAM_NO_PARENT if it is nobody's. */
+void stream_put_trace(struct stream *stream, int64_t trace, int64_t thread, int64_t parent_trace,
+    uint32_t parent_order);
+
+/* At this place of its trace another thread or task was started, whose trace names it as parent. */
+void stream_put_split(struct stream *stream, int64_t at, int64_t trace, uint32_t order);
 
 /* The beginning (STREAM_BEFORE), the end (STREAM_AFTER) or the end by an exception (STREAM_FAILED:
  * `cause`) of a call. */
