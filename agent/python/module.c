@@ -9,6 +9,7 @@
 #endif
 #include "agent/core/agent.h"
 #include "agent/core/say.h"
+#include "agent/python/around.h"
 #include "agent/python/code.h"
 #include "agent/python/probes.h"
 #include "agent/python/program.h"
@@ -156,6 +157,7 @@ static PyMethodDef methods[] = {
 
 /* What the other files add. */
 static PyMethodDef *const more_methods[] = {
+    around_methods,
     code_methods,
     probes_methods,
     program_methods,
