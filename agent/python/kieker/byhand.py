@@ -6,6 +6,7 @@ import os
 import sys
 
 from kieker import _kieker
+from kieker.names import module_name
 
 no_counters = {"woven_modules": 0, "woven_from_cache": 0, "woven_operations": 0, "modules_not_woven": 0}
 
@@ -34,18 +35,6 @@ def start():
     import atexit
 
     atexit.register(_kieker.stop, 10.0)
-
-
-def module_name(names):
-    """The name for the component of a module with these globals: that of the file for the main script."""
-    name = names.get("__name__")
-    if name == "__main__":
-        spec = names.get("__spec__")
-        if spec is not None:
-            return spec.name
-        path = os.path.basename(names.get("__file__") or "")
-        name = path[:-3] if path.endswith(".py") else path
-    return name if type(name) is str and name else "__main__"
 
 
 def instrument(thing):
