@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What these packages want of the agent; nothing else in them knows it."""
+
+import os
+import re
+import sys
+
+import kieker
+from kieker import _kieker, options
+
+# How long the end of the program may be put off for records that are still to be sent, in seconds.
+_PATIENCE = 10.0
+
+_PACK = re.compile(r"(__editable__\.)?kieker[-_.]monitoring[-_.]for[-_.]python\b|(__editable__\.)?kieker_monitoring_for_python[-_.]", re.IGNORECASE)
+
+_started_with = None
+
+
+def refuse_the_pack(here):
+    """Raises RuntimeError when the Kieker Python pack is installed, too: both bring the same files."""
+    for directory in sys.path:
+        try:
+            names = os.listdir(directory or os.curdir)
+        except OSError:
+            continue
+        found = next(filter(_PACK.match, names), None)
+        if found is not None:
+            # No ImportError: that would be taken for "not installed" by programs that then go on unobserved.
+            raise RuntimeError(
+                "the Kieker Python pack (%s) is installed together with kieker-agent-compat (%s), and both have the modules `monitoring` and"
+                " `tools`: uninstall both, then install the one you want" % (os.path.join(directory, found), os.path.dirname(here)))
+
+
+def say(text):
+    """One line of the agent on standard error."""
+    _kieker.say(text)
+
+
+def start(writer):
+    """Starts the agent with that writer, unless the environment names another one (KIEKER_WRITER). Raises ValueError."""
+    global _started_with
+    if _kieker.is_running():
+        if writer != _started_with:
+            say("records go where the agent was told first%s, not to %s" % (" (%s)" % _started_with if _started_with else "", writer))
+        return
+    try:
+        values = options.Values()
+        values.writer = options.BY_NAME["writer"].check(writer, "writer")
+        values.read_environment()
+    except options.Wrong as wrong:
+        raise ValueError(str(wrong)) from None
+    if values.writer == "inactive":
+        return
+    _kieker.start(values.writer, values.when_full, values.run, os.path.abspath(sys.argv[0]) if sys.argv and sys.argv[0] else "")
+    _started_with = writer
+    import atexit
+
+    atexit.register(_kieker.stop, _PATIENCE)
+
+
+def record(name, values):
+    """Sends a record that a program made itself."""
+    if _kieker.is_running():
+        _kieker.record(name, values)
+
+
+def instrument(thing):
+    """Observes a function, or a class's functions, in place. What the agent cannot observe stays as it is."""
+    from kieker import byhand
+
+    try:
+        byhand.instrument(thing)
+    except TypeError:
+        pass
+
+
+def hook_class():
+    from kieker import hook
+
+    return hook.Hook
+
+
+def is_own(name):
+    """Whether that module is part of the agent or of these packages."""
+    return name.partition(".")[0] in ("kieker", "monitoring", "tools")
+
+
+def take_counters(finder):
+    """Has kieker.stats() count what that finder weaves, if nobody else does."""
+    if kieker._hook is None:
+        kieker._hook = finder
