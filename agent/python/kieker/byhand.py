@@ -38,45 +38,74 @@ def start():
 
 
 def instrument(thing):
-    if isinstance(thing, (staticmethod, classmethod)):
-        instrument(thing.__func__)
+    """Weaves what kieker.instrument is given; raises TypeError where there is no function in it."""
+    from kieker import post
+
+    if isinstance(thing, type(sys)):
+        functions = [function for function in post.all_functions() if function.__globals__ is vars(thing)]
     elif isinstance(thing, type):
-        for value in list(vars(thing).values()):
-            if isinstance(value, (staticmethod, classmethod)) or type(value) is type(instrument):
-                instrument(value)
-            elif isinstance(value, property):
-                for part in (value.fget, value.fset, value.fdel):
-                    if type(part) is type(instrument):
-                        instrument(part)
-    elif type(thing) is type(instrument):
-        woven = _woven(thing)
-        if woven is not None:
-            thing.__code__ = woven
+        functions = [function for part in list(vars(thing).values()) for function in _functions(part) or ()]
     else:
+        functions = _functions(thing)
+    if functions is None:
         raise TypeError("kieker.instrument takes a function or a class, not %s" % type(thing).__name__)
+    for function in functions:
+        text = _text(function)
+        if text is not None:
+            post.put(function, text, alone=not isinstance(thing, type(sys)))
 
 
-def _woven(function):
-    """The function's code with probes, or None when there is no source for exactly that code."""
-    from kieker import weave
+def _functions(thing):
+    """The functions that a thing is, or that it is around; None when it is of no kind that has some."""
+    import functools
 
-    code = function.__code__
-    if _kieker.is_woven(code) or code.co_flags & weave.SUSPENDABLE:
-        return None
-    source = "".join(linecache.getlines(code.co_filename, function.__globals__))
+    around = (
+        ((staticmethod, classmethod, type(_functions.__get__(thing))), ("__func__",)),
+        ((functools.partial, functools.partialmethod, functools.cached_property, functools.singledispatchmethod), ("func",)),
+        ((property,), ("fget", "fset", "fdel")),
+    )
+    found, seen, known, waiting = [], set(), False, [thing]
+    while waiting:
+        thing = waiting.pop()
+        if id(thing) in seen:
+            continue
+        seen.add(id(thing))
+        if type(thing) is type(_functions):
+            found.append(thing)
+        for kinds, names in around:
+            if isinstance(thing, kinds):
+                known = True
+                waiting.extend(getattr(thing, name) for name in names)
+        # What functools.wraps leaves, looked up so that nothing of the program's runs.
+        try:
+            own = object.__getattribute__(thing, "__dict__")
+        except (AttributeError, TypeError):
+            continue
+        if type(own) is dict and "__wrapped__" in own:
+            waiting.append(own["__wrapped__"])
+    return found if found or known else None
+
+
+# The text of the last function, since others of the same module often follow: (file name, module, source, post.Text or None).
+_last = (None, None, None, None)
+
+
+def _text(function):
+    """What a function's module compiles to; None when there is no source for it, or none that can be woven."""
+    global _last
+    from kieker import post
+
+    filename, names = function.__code__.co_filename, function.__globals__
     try:
-        plain = _kieker.compile_quietly(source, code.co_filename)
-        if not any(_is_place_of(code, other) and other.co_code == code.co_code for other in weave.codes(plain)):
-            return None
-        only = {(code.co_firstlineno, code.co_name)}
-        woven = _kieker.bind(*weave.weave(source, plain, module_name(function.__globals__), only))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-    for other in weave.codes(woven):
-        if _is_place_of(code, other) and _kieker.is_woven(other):
-            return other
-    return None
-
-
-def _is_place_of(code, other):
-    return (code.co_firstlineno, code.co_name, code.co_freevars) == (other.co_firstlineno, other.co_name, other.co_freevars)
+        source = post.source_of(names, filename)
+    except Exception:
+        # What was typed, or is a doctest's.
+        source = "".join(linecache.getlines(filename, names))
+    key = (filename, module_name(names), source)
+    if _last[:3] != key:
+        try:
+            text = post.Text(source, filename, key[1])
+        except Exception:
+            text = None
+        _last = key + (text,)
+    return _last[3]
