@@ -4,15 +4,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/core/clock.h"
+#include "agent/core/endings.h"
 #include "agent/core/rings.h"
 #include "agent/core/say.h"
 #include "agent/core/sender.h"
 
 #define HELLO_MAX 4000u
 #define HOST_MAX 256u
+#define EXIT_NS 2000000000u /* patience where a library ends the process by exit() */
+#define NAP_NS 1000000
 
 static struct agent {
     int started;
@@ -20,11 +24,14 @@ static struct agent {
     struct texts causes;
     uint32_t cause_other, cause_unfinished;
     struct sender *sender;
+    _Atomic pid_t pid; /* of the process that `sender` belongs to; 0: none yet */
     char *writer, *language, *run, *program;
+    void (*on_forked)(void);
     char hello[HELLO_MAX], host[HOST_MAX];
     int quiet;
     pthread_mutex_t forking; /* from before a fork until after it */
     int parked;              /* the sender has no thread meanwhile */
+    int resumable;           /* was stopped in such a way that it can go on */
 } agent = {.forking = PTHREAD_MUTEX_INITIALIZER};
 
 static pthread_once_t tables_once = PTHREAD_ONCE_INIT;
@@ -128,6 +135,7 @@ static int start_sender(char *error, size_t error_size)
         return -1;
     if (is_new)
         rings.started = clock_steady();
+    atomic_store(&agent.pid, 0);
     if (sender_start(agent.sender) != 0) {
         snprintf(error, error_size, "no thread can be started");
         sender_free(agent.sender);
@@ -135,6 +143,9 @@ static int start_sender(char *error, size_t error_size)
         return -1;
     }
     atomic_store(&rings.state, RINGS_RUNNING);
+    atomic_store(&agent.pid, getpid());
+    if (is_new)
+        endings_watch();
     return 0;
 }
 
@@ -178,6 +189,8 @@ static void after_fork_in_parent(void)
             on_asleep();
         else
             rings_notice();
+        if (agent.on_forked != NULL)
+            agent.on_forked();
     }
     pthread_mutex_unlock(&rings.lock);
     pthread_mutex_unlock(&agent.forking);
@@ -207,6 +220,19 @@ static void after_fork_in_child(void)
     pthread_mutex_unlock(&agent.forking);
 }
 
+void agent_wake(void)
+{
+    pthread_mutex_lock(&rings.lock);
+    if (atomic_load(&rings.state) == RINGS_ASLEEP && agent.sender != NULL)
+        on_asleep();
+    pthread_mutex_unlock(&rings.lock);
+}
+
+static void on_exit_of_process(void)
+{
+    agent_stop(EXIT_NS);
+}
+
 static int copy_options(const struct agent_options *options)
 {
     agent.writer = strdup(options->writer);
@@ -217,6 +243,7 @@ static int copy_options(const struct agent_options *options)
     rings.on_wait = options->on_wait;
     rings.on_waited = options->on_waited;
     rings.on_asleep = on_asleep;
+    agent.on_forked = options->on_forked;
     return agent.writer && agent.language && agent.run && agent.program ? 0 : -1;
 }
 
@@ -235,6 +262,7 @@ int agent_start(const struct agent_options *options, char *error, size_t error_s
         return -1;
     agent.started = 1;
     pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+    atexit(on_exit_of_process);
     return 0;
 }
 
@@ -258,23 +286,65 @@ static void report(void)
             (unsigned long long)stats.dropped_no_memory);
 }
 
+/* 0, or -1 when others hold it for too long. */
+static int lock_forking(uint64_t patience)
+{
+    const struct timespec nap = {.tv_nsec = NAP_NS};
+    uint64_t until = clock_steady() + patience;
+
+    while (pthread_mutex_trylock(&agent.forking) != 0) {
+        if (clock_steady() >= until)
+            return -1;
+        nanosleep(&nap, NULL);
+    }
+    return 0;
+}
+
 void agent_stop(uint64_t patience)
 {
     struct sender *sender;
+    int state;
 
-    /* Not while another thread forks. */
-    pthread_mutex_lock(&agent.forking);
+    /* Not while another thread forks, or stops it already. */
+    if (lock_forking(patience) != 0)
+        return;
     pthread_mutex_lock(&rings.lock);
     if (atomic_load(&rings.state) == RINGS_ASLEEP && agent.sender != NULL)
         on_asleep();
-    sender = atomic_exchange(&rings.state, RINGS_OFF) == RINGS_RUNNING ? agent.sender : NULL;
+    state = atomic_exchange(&rings.state, RINGS_OFF);
+    sender = state == RINGS_RUNNING ? agent.sender : NULL;
+    agent.resumable = state != RINGS_OFF;
     pthread_mutex_unlock(&rings.lock);
-    if (sender != NULL && sender_stop(sender, patience) != 0)
+    if (sender != NULL && sender_stop(sender, patience) != 0) {
+        agent.resumable = 0;
         say("the collector at %s did not take the records within %llu s", agent.writer,
             (unsigned long long)(patience / 1000000000u));
+    }
     pthread_mutex_unlock(&agent.forking);
     if (sender != NULL)
         report();
+}
+
+void agent_resume(void)
+{
+    pthread_mutex_lock(&agent.forking);
+    pthread_mutex_lock(&rings.lock);
+    if (agent.resumable && atomic_load(&rings.state) == RINGS_OFF) {
+        rings.started = clock_steady();
+        atomic_store(&rings.connected, 0);
+        atomic_store(&rings.state, RINGS_ASLEEP);
+    }
+    agent.resumable = 0;
+    pthread_mutex_unlock(&rings.lock);
+    pthread_mutex_unlock(&agent.forking);
+}
+
+void agent_stop_in_signal(uint64_t patience)
+{
+    if (atomic_load(&agent.pid) != getpid())
+        return;
+    atomic_store(&rings.state, RINGS_OFF);
+    sender_stop_in_signal(agent.sender, patience);
 }
 
 void agent_stats(struct agent_stats *stats)

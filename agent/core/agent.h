@@ -28,6 +28,8 @@ struct agent_options {
     /* Called around a longer wait of a probe, on its thread; either both or none. */
     void *(*on_wait)(void);
     void (*on_waited)(void *token);
+    /* Called after a fork, in the parent: it should have agent_wake called soon. Or NULL. */
+    void (*on_forked)(void);
 };
 
 /* Records are Before- and AfterOperationEvents; AfterOperationFailedEvents among the latter. */
@@ -58,9 +60,25 @@ int agent_is_running(void);
 
 /*
  * Ends the recording: everything recorded so far is sent, for `patience` ns at most. What was lost,
- * now or earlier, is said on stderr. Nothing when the agent does not run.
+ * now or earlier, is said on stderr. Nothing when the agent does not run. Where the process is
+ * ended by exit() this is done, too, if it has not been.
  */
 void agent_stop(uint64_t patience);
+
+/* Takes a stop back, after what was to end the process has failed to: from the next call on there
+ * are records again, on a new connection. */
+void agent_resume(void);
+
+/* Ends the recording in a signal's handler that is about to kill the process, whatever the signal
+ * has interrupted. */
+void agent_stop_in_signal(uint64_t patience);
+
+/*
+ * In a process that has forked: the sender, which has no thread for the time of a fork, gets one
+ * again. Without this it is the next probe that sees to it, and until then signals that kill find
+ * nobody who would send the ends of the open calls.
+ */
+void agent_wake(void);
 
 /* The number of an operation, for the probes; OPERATIONS_NONE when there are too many. May be
  * called before agent_start. */

@@ -2,6 +2,7 @@
 #include "agent/core/rings.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -35,30 +36,26 @@ static void on_thread_end(void *ring)
     atomic_store_explicit(&((struct ring *)ring)->finished, 1, memory_order_release);
 }
 
-static int init_wake(void)
-{
-    pthread_condattr_t steady;
-    int failed;
-
-    pthread_condattr_init(&steady);
-    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
-    failed = pthread_cond_init(&rings.wake, &steady);
-    pthread_condattr_destroy(&steady);
-    return failed ? -1 : 0;
-}
-
 int rings_init(void)
 {
-    return pthread_key_create(&ended, on_thread_end) != 0 ? -1 : init_wake();
+    return pthread_key_create(&ended, on_thread_end) != 0 ? -1 : 0;
 }
 
 void rings_wake(void)
 {
-    if (!atomic_load(&rings.sleeping))
-        return;
-    pthread_mutex_lock(&rings.lock);
-    pthread_cond_signal(&rings.wake);
-    pthread_mutex_unlock(&rings.lock);
+    if (atomic_load(&rings.sleeping) && atomic_exchange(&rings.sleeping, 0))
+        syscall(SYS_futex, &rings.sleeping, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+void rings_sleep(uint64_t most, const _Atomic int *wish)
+{
+    struct timespec time = {
+        .tv_sec = (time_t)(most / 1000000000u), .tv_nsec = (long)(most % 1000000000u)};
+
+    atomic_store(&rings.sleeping, 1);
+    if (atomic_load(wish) == 0)
+        syscall(SYS_futex, &rings.sleeping, FUTEX_WAIT_PRIVATE, 1, &time, NULL, 0);
+    atomic_store(&rings.sleeping, 0);
 }
 
 static struct ring *take_ring(void)
@@ -157,7 +154,6 @@ static void clear(struct ring *ring, int whole)
 
 void rings_after_fork(int whole)
 {
-    init_wake();
     for (struct ring *ring = rings.all, *next; ring != NULL; ring = next) {
         next = ring->next;
         if (ring != own_ring)

@@ -23,9 +23,8 @@ enum rings_state {
 
 struct rings {
     pthread_mutex_t lock; /* of everything that is not atomic */
-    pthread_cond_t wake;  /* the sender waits for it */
     _Atomic int state;
-    _Atomic int sleeping;  /* the sender waits for `wake` */
+    _Atomic int sleeping;  /* the sender waits for this to become 0, or for time to pass */
     _Atomic int connected; /* as the sender has it: 1 yes, 0 not yet decided, -1 no */
     _Atomic int is_child;  /* forked, and no call has begun here yet */
     uint64_t started;      /* when the sender was, CLOCK_MONOTONIC */
@@ -44,8 +43,11 @@ extern struct rings rings;
 /* Once in a process. 0, or -1. */
 int rings_init(void);
 
-/* Wakes the sender if it sleeps. */
+/* Wakes the sender if it sleeps. Takes no lock: also in a signal's handler. */
 void rings_wake(void);
+
+/* The sender's sleep, until it is woken or for so many ns; not at all once *wish is not 0. */
+void rings_sleep(uint64_t most, const _Atomic int *wish);
 
 /* Takes the rings of ended threads, once they are empty, out of the list. With the lock held. */
 void rings_sweep(void);

@@ -29,6 +29,7 @@
 #define CLOCK_LAST_NS 1000000000u /* then whenever it has doubled, then so often */
 #define PARK_NS 100000000u        /* a fork waits for the sender for so long, */
 #define GONE_NS 10000000u         /* and for the kernel to have noticed its end */
+#define NAP_NS 200000u            /* between looks at what the sender has done */
 #define STACK_BYTES (1u << 20)
 
 /* What the sender's thread is to do, and with PARKED its answer: it takes no wish back any more. */
@@ -46,7 +47,7 @@ struct sender {
     pthread_t thread;
     pid_t thread_id;       /* once `ended` */
     pthread_cond_t on_end; /* of `ended`, with rings.lock */
-    int ended;
+    _Atomic int ended;
     _Atomic int wish;         /* enum wish */
     _Atomic uint64_t give_up; /* CLOCK_MONOTONIC; UINT64_MAX: never */
 
@@ -226,19 +227,11 @@ static void tell_losses(struct sender *sender)
 /* Until there may be something to do. */
 static void sleep_a_while(struct sender *sender, uint64_t now)
 {
-    uint64_t until = now + (sender->writer.state == WRITER_CONNECTING ? CONNECTING_NS : IDLE_NS);
-    struct timespec at;
+    uint64_t most = sender->writer.state == WRITER_CONNECTING ? CONNECTING_NS : IDLE_NS;
 
-    if (sender->writer.state == WRITER_IDLE && sender->retry_at < until)
-        until = sender->retry_at;
-    at = (struct timespec){
-        .tv_sec = (time_t)(until / 1000000000u), .tv_nsec = (long)(until % 1000000000u)};
-    pthread_mutex_lock(&rings.lock);
-    atomic_store(&rings.sleeping, 1);
-    if (atomic_load(&sender->wish) == GO_ON)
-        pthread_cond_timedwait(&rings.wake, &rings.lock, &at);
-    atomic_store(&rings.sleeping, 0);
-    pthread_mutex_unlock(&rings.lock);
+    if (sender->writer.state == WRITER_IDLE && sender->retry_at < now + most)
+        most = sender->retry_at > now ? sender->retry_at - now : 0;
+    rings_sleep(most, &sender->wish);
 }
 
 static void refine_clock(struct sender *sender, uint64_t now)
@@ -314,8 +307,8 @@ static void *run(void *argument)
     if (atomic_load(&sender->wish) == STOP)
         finish(sender);
     sender->thread_id = (pid_t)syscall(SYS_gettid);
+    atomic_store(&sender->ended, 1);
     pthread_mutex_lock(&rings.lock);
-    sender->ended = 1;
     pthread_cond_signal(&sender->on_end);
     pthread_mutex_unlock(&rings.lock);
     return NULL;
@@ -327,7 +320,8 @@ int sender_start(struct sender *sender)
     sigset_t all, before;
     int failed;
 
-    sender->ended = 0;
+    atomic_store(&sender->ended, 0);
+    atomic_store(&sender->give_up, UINT64_MAX);
     atomic_store(&sender->wish, GO_ON);
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, STACK_BYTES);
@@ -350,8 +344,8 @@ static int wait_for_end(struct sender *sender, uint64_t until)
         .tv_sec = (time_t)(until / 1000000000u), .tv_nsec = (long)(until % 1000000000u)};
     int ended;
 
+    rings_wake();
     pthread_mutex_lock(&rings.lock);
-    pthread_cond_signal(&rings.wake);
     while (!sender->ended)
         if (pthread_cond_timedwait(&sender->on_end, &rings.lock, &at) != 0)
             break;
@@ -372,6 +366,21 @@ int sender_stop(struct sender *sender, uint64_t patience)
     }
     pthread_join(sender->thread, NULL);
     return 0;
+}
+
+int sender_stop_in_signal(struct sender *sender, uint64_t patience)
+{
+    const struct timespec nap = {.tv_nsec = NAP_NS};
+    uint64_t until = clock_steady() + patience;
+
+    if (until < atomic_load(&sender->give_up))
+        atomic_store(&sender->give_up, until);
+    atomic_store(&sender->wish, STOP);
+    rings_wake();
+    until += NAP_NS;
+    while (!atomic_load(&sender->ended) && clock_steady() < until)
+        nanosleep(&nap, NULL);
+    return atomic_load(&sender->ended) ? 0 : -1;
 }
 
 int sender_park(struct sender *sender)

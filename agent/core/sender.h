@@ -24,7 +24,8 @@ struct sender_options {
 struct sender *sender_new(const struct sender_options *options, char *error, size_t error_size);
 void sender_free(struct sender *sender);
 
-/* Also after sender_park. 0, or -1 when there can be no further thread. */
+/* Also after sender_park and sender_stop, whose connection it does not take up again. 0, or -1 when
+ * there can be no further thread. */
 int sender_start(struct sender *sender);
 
 /*
@@ -38,6 +39,10 @@ int sender_park(struct sender *sender);
  * time (it must not be freed then).
  */
 int sender_stop(struct sender *sender, uint64_t patience);
+
+/* The same in a signal's handler, whatever it has interrupted: no lock is taken, and the thread,
+ * once ended, is left as it is. */
+int sender_stop_in_signal(struct sender *sender, uint64_t patience);
 
 /* Adds what the sender has counted. Any thread. */
 void sender_stats(const struct sender *sender, struct agent_stats *stats);

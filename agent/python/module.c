@@ -12,6 +12,7 @@
 #include "agent/python/around.h"
 #include "agent/python/code.h"
 #include "agent/python/probes.h"
+#include "agent/python/process.h"
 #include "agent/python/program.h"
 
 /* A probe that waits long lets other Python threads run. */
@@ -32,8 +33,10 @@ PyDoc_STRVAR(start_doc, "start(writer, when_full, run, program)\n\n"
 
 static PyObject *start(PyObject *module, PyObject *arguments)
 {
-    struct agent_options options = {
-        .language = "python", .on_wait = on_wait, .on_waited = on_waited};
+    struct agent_options options = {.language = "python",
+        .on_wait = on_wait,
+        .on_waited = on_waited,
+        .on_forked = process_on_forked};
     PyObject *run = NULL, *program = NULL, *result = NULL;
     const char *when_full;
     char error[SAY_MAX];
@@ -46,6 +49,7 @@ static PyObject *start(PyObject *module, PyObject *arguments)
     options.run = PyBytes_AS_STRING(run);
     options.program = PyBytes_AS_STRING(program);
     options.when_full = strcmp(when_full, "drop") == 0 ? AGENT_DROP : AGENT_BLOCK;
+    process_watch();
     if (options.when_full == AGENT_BLOCK && strcmp(when_full, "block") != 0)
         PyErr_Format(PyExc_ValueError, "when_full must be block or drop, not %s", when_full);
     else if (agent_start(&options, error, sizeof(error)) != 0)
@@ -167,6 +171,10 @@ static int on_exec(PyObject *module)
 {
     struct module_state *state = module_state(module);
 
+    if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
+        PyErr_SetString(PyExc_ImportError, "kieker observes the main interpreter alone");
+        return -1;
+    }
     for (size_t i = 0; i < sizeof(more_methods) / sizeof(more_methods[0]); i++)
         if (PyModule_AddFunctions(module, more_methods[i]) != 0)
             return -1;
@@ -200,7 +208,7 @@ static void on_free(void *module)
 static PyModuleDef_Slot slots[] = {
     {Py_mod_exec, (void *)on_exec},
 #if PY_VERSION_HEX >= 0x030C0000
-    {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_SUPPORTED},
+    {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},
 #endif
     {0, NULL},
 };

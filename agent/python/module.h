@@ -7,6 +7,10 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#ifdef Py_GIL_DISABLED
+#error "The agent needs the interpreter's lock: it cannot be built for a free-threaded Python."
+#endif
+
 struct module_state {
     PyTypeObject *probe_type;
 };

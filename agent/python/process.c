@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/python/process.h"
+
+#include <unistd.h>
+
+#include "agent/core/agent.h"
+#include "agent/core/endings.h"
+#include "agent/python/interpose.h"
+
+/* How long an end that is to be immediate is put off for records that are still to be sent. The
+ * interpreter's lock is kept meanwhile: nothing of the program is to happen that would not have
+ * happened without the agent. */
+#define PATIENCE_NS 2000000000u
+
+static PyCFunction original_exit, original_execv, original_execve, original_signal;
+
+static PyObject *call_keywords(PyCFunction function, PyObject *self, PyObject *const *arguments,
+    Py_ssize_t count, PyObject *names)
+{
+    return ((_PyCFunctionFastWithKeywords)(void (*)(void))function)(self, arguments, count, names);
+}
+
+static PyObject *call_fast(
+    PyCFunction function, PyObject *self, PyObject *const *arguments, Py_ssize_t count)
+{
+    return ((_PyCFunctionFast)(void (*)(void))function)(self, arguments, count);
+}
+
+static PyObject *exit_instead(
+    PyObject *self, PyObject *const *arguments, Py_ssize_t count, PyObject *names)
+{
+    Py_ssize_t given = count + (names != NULL ? PyTuple_GET_SIZE(names) : 0);
+    int may_end = given == 1 && PyIndex_Check(arguments[0]);
+    PyObject *result;
+
+    if (may_end)
+        agent_stop(PATIENCE_NS);
+    result = call_keywords(original_exit, self, arguments, count, names);
+    /* It has raised. */
+    if (may_end)
+        agent_resume();
+    return result;
+}
+
+/* 0 when there is no such program: os.execvp tries one directory after the other. */
+static int may_exec(PyObject *path)
+{
+    PyObject *bytes;
+    int found;
+
+    if (!PyUnicode_CheckExact(path))
+        return !PyBytes_CheckExact(path) || access(PyBytes_AS_STRING(path), X_OK) == 0;
+    bytes = PyUnicode_EncodeFSDefault(path);
+    PyErr_Clear();
+    found = bytes != NULL && access(PyBytes_AS_STRING(bytes), X_OK) == 0;
+    Py_XDECREF(bytes);
+    return found;
+}
+
+static PyObject *execv_instead(PyObject *self, PyObject *const *arguments, Py_ssize_t count)
+{
+    int may_end = count == 2 && may_exec(arguments[0]);
+    PyObject *result;
+
+    if (may_end)
+        agent_stop(PATIENCE_NS);
+    result = call_fast(original_execv, self, arguments, count);
+    if (may_end)
+        agent_resume();
+    return result;
+}
+
+static PyObject *execve_instead(
+    PyObject *self, PyObject *const *arguments, Py_ssize_t count, PyObject *names)
+{
+    Py_ssize_t given = count + (names != NULL ? PyTuple_GET_SIZE(names) : 0);
+    /* With names the path may be any of them. */
+    int may_end = given == 3 && (count < 3 || may_exec(arguments[0]));
+    PyObject *result;
+
+    if (may_end)
+        agent_stop(PATIENCE_NS);
+    result = call_keywords(original_execve, self, arguments, count, names);
+    if (may_end)
+        agent_resume();
+    return result;
+}
+
+static PyObject *signal_instead(PyObject *self, PyObject *const *arguments, Py_ssize_t count)
+{
+    PyObject *result = call_fast(original_signal, self, arguments, count);
+
+    /* What it has taken was a valid number. */
+    if (result != NULL && PyLong_Check(arguments[0]) && agent_is_running())
+        endings_watch_one((int)PyLong_AsLong(arguments[0]));
+    return result;
+}
+
+static void take_place(
+    const char *module, const char *name, int flags, void (*instead)(void), PyCFunction *original)
+{
+    if (interpose_flags(module, name) == flags)
+        interpose(module, name, (PyCFunction)instead, original);
+}
+
+void process_watch(void)
+{
+    take_place("posix", "_exit", METH_FASTCALL | METH_KEYWORDS, (void (*)(void))exit_instead,
+        &original_exit);
+    take_place("posix", "execv", METH_FASTCALL, (void (*)(void))execv_instead, &original_execv);
+    take_place("posix", "execve", METH_FASTCALL | METH_KEYWORDS, (void (*)(void))execve_instead,
+        &original_execve);
+    take_place(
+        "_signal", "signal", METH_FASTCALL, (void (*)(void))signal_instead, &original_signal);
+}
+
+static int wake(void *unused)
+{
+    (void)unused;
+    agent_wake();
+    return 0;
+}
+
+/* Python counts the threads after a fork, and warns of more than one: the sender's may come again
+ * when the interpreter goes on. */
+void process_on_forked(void)
+{
+    Py_AddPendingCall(wake, NULL);
+}
