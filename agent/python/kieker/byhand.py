@@ -60,7 +60,7 @@ def _functions(thing):
     import functools
 
     around = (
-        ((staticmethod, classmethod, type(_functions.__get__(thing))), ("__func__",)),
+        ((staticmethod, classmethod, type(_functions.__get__(0))), ("__func__",)),
         ((functools.partial, functools.partialmethod, functools.cached_property, functools.singledispatchmethod), ("func",)),
         ((property,), ("fget", "fset", "fdel")),
     )
