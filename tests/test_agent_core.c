@@ -428,7 +428,9 @@ START_TEST(writer_reads_addresses)
         {"tcp://host:65536", NULL, NULL},
         {"tcp://host:1x", NULL, NULL},
         {"tcp://:5", NULL, NULL},
-        {"file:/x", NULL, NULL},
+        {"files:/x", NULL, NULL},
+        {"file:", NULL, NULL},
+        {"nullify", NULL, NULL},
         {"", NULL, NULL},
     };
 
@@ -438,8 +440,8 @@ START_TEST(writer_reads_addresses)
 
         ck_assert_msg(read == (rows[i].host != NULL ? 0 : -1), "%s", rows[i].text);
         if (read == 0) {
-            ck_assert_str_eq(writer.host, rows[i].host);
-            ck_assert_str_eq(writer.port, rows[i].port);
+            ck_assert_str_eq(writer.tcp.host, rows[i].host);
+            ck_assert_str_eq(writer.tcp.port, rows[i].port);
         } else {
             ck_assert_str_ne(writer.error, "");
         }

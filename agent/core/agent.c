@@ -12,6 +12,7 @@
 #include "agent/core/rings.h"
 #include "agent/core/say.h"
 #include "agent/core/sender.h"
+#include "agent/core/writer.h"
 
 #define HELLO_MAX 4000u
 #define HOST_MAX 256u
@@ -235,7 +236,7 @@ static void on_exit_of_process(void)
 
 static int copy_options(const struct agent_options *options)
 {
-    agent.writer = strdup(options->writer);
+    agent.writer = writer_absolute(options->writer);
     agent.language = strdup(options->language);
     agent.run = strdup(options->run);
     agent.program = strdup(options->program);

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The writer `tcp://HOST:PORT`: a collector. */
+#ifndef KIEKER_AGENT_CORE_WRITER_TCP_H
+#define KIEKER_AGENT_CORE_WRITER_TCP_H
+
+#include <netdb.h>
+#include <stdint.h>
+
+#include "agent/core/descriptor.h"
+
+#define WRITER_CONNECT_NS                                                                          \
+    2000000000u /* how long an answer to a connection request is waited for                        \
+                 */
+#define WRITER_HOST_MAX 256u
+
+struct writer_tcp {
+    char host[WRITER_HOST_MAX], port[8];
+    struct descriptor socket; /* kept from one connection to the next */
+    int family;               /* of `socket` */
+    uint64_t deadline;        /* of the connection request, CLOCK_MONOTONIC */
+    struct addrinfo *addresses, *address;
+};
+
+/*
+ * Of an address in digits the socket is opened by writer_init, before the observed program runs: so
+ * it never has a number that one of the program's descriptors would have had. What the peer sends
+ * is read and thrown away.
+ */
+extern const struct writer_kind writer_tcp;
+
+#endif

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "record/logfile.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define NUMBER_MAX 32 /* characters of any number, with the separator */
+#define HEAD 12       /* bytes of a binary record before its fields */
+
+/* Digits of an integer, without the locale's help. */
+static char *put_integer(char *at, int64_t value)
+{
+    uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
+    char digits[20];
+    int count = 0;
+
+    if (value < 0)
+        *at++ = '-';
+    do {
+        digits[count++] = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    while (count > 0)
+        *at++ = digits[--count];
+    return at;
+}
+
+/* As Java reads it: with a point whatever the locale has, and the fewest digits that mean it. */
+static char *put_double(char *at, double value)
+{
+    char text[NUMBER_MAX];
+    int whole = 1;
+
+    if (isnan(value))
+        return (char *)memcpy(at, "NaN", 3) + 3;
+    if (isinf(value)) {
+        if (value < 0)
+            *at++ = '-';
+        return (char *)memcpy(at, "Infinity", 8) + 8;
+    }
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, sizeof(text), "%.*g", digits, value);
+        if (strtod(text, NULL) == value)
+            break;
+    }
+    for (const char *from = text; *from != '\0'; from++) {
+        if (strchr("+-0123456789e", *from) != NULL)
+            *at++ = *from;
+        else if (whole)
+            *at++ = '.';
+        whole &= strchr("+-0123456789", *from) != NULL;
+    }
+    return whole ? (char *)memcpy(at, ".0", 2) + 2 : at;
+}
+
+static char *put_string(char *at, const struct registry_entry *entry)
+{
+    int hides = 0; /* a backslash before it, which readers take for the beginning of an escape */
+
+    for (uint32_t i = 0; entry != NULL && i < entry->length; i++) {
+        char c = entry->text[i];
+
+        *at++ = (char)(c == ';' ? ',' : c == '\n' || c == '\r' ? ' ' : c);
+        hides = c == '\\' && !hides;
+    }
+    if (hides)
+        at[-1] = '/';
+    return at;
+}
+
+static const struct registry_entry *string_at(
+    const struct record *record, const unsigned char *value)
+{
+    return registry_get(record->registry, (int32_t)bytes_get32(value));
+}
+
+size_t logfile_name_max(size_t length)
+{
+    return NUMBER_MAX + 2 * length;
+}
+
+size_t logfile_text_max(const struct record *record)
+{
+    struct record_cursor cursor = {.record = record};
+    size_t size = 3 * NUMBER_MAX;
+
+    while (record_next_value(&cursor)) {
+        enum record_field_type type = record->type->fields[cursor.field].type;
+
+        size += NUMBER_MAX;
+        if ((type == FIELD_STR || type == FIELD_STRS) && cursor.at != NULL) {
+            const struct registry_entry *entry = string_at(record, cursor.at);
+
+            size += entry != NULL ? entry->length : 0;
+        }
+    }
+    return size;
+}
+
+size_t logfile_binary_max(const struct record *record)
+{
+    return HEAD + record->size;
+}
+
+char *logfile_put_name(char *at, uint32_t number, const char *text, size_t length)
+{
+    *at++ = '$';
+    at = put_integer(at, number);
+    *at++ = '=';
+    for (size_t i = 0; i < length; i++) {
+        char c = text[i];
+
+        if (c == '\\' || c == '\n' || c == '\r')
+            *at++ = '\\';
+        *at++ = (char)(c == '\n' ? 'n' : c == '\r' ? 'r' : c);
+    }
+    *at++ = '\n';
+    return at;
+}
+
+static char *put_value(char *at, const struct record *record, const struct record_cursor *cursor)
+{
+    switch (record->type->fields[cursor->field].type) {
+    case FIELD_BOOL:
+        return *cursor->at == 1 ? (char *)memcpy(at, "true", 4) + 4
+                                : (char *)memcpy(at, "false", 5) + 5;
+    case FIELD_I32:
+        return put_integer(at, (int32_t)bytes_get32(cursor->at));
+    case FIELD_I64:
+        return put_integer(at, (int64_t)bytes_get64(cursor->at));
+    case FIELD_F64: {
+        uint64_t bits = bytes_get64(cursor->at);
+        double value;
+
+        memcpy(&value, &bits, sizeof(value));
+        return put_double(at, value);
+    }
+    case FIELD_STRS:
+        if (cursor->element == 0)
+            at = put_integer(at, cursor->elements);
+        if (cursor->at == NULL)
+            return at;
+        if (cursor->element == 0)
+            *at++ = ';';
+        break;
+    case FIELD_STR:
+        break;
+    }
+    return put_string(at, string_at(record, cursor->at));
+}
+
+char *logfile_put_text(char *at, const struct record *record, uint32_t class, int64_t logged)
+{
+    struct record_cursor cursor = {.record = record};
+
+    *at++ = '$';
+    at = put_integer(at, class);
+    *at++ = ';';
+    at = put_integer(at, logged);
+    while (record_next_value(&cursor)) {
+        *at++ = ';';
+        at = put_value(at, record, &cursor);
+    }
+    *at++ = '\n';
+    return at;
+}
+
+static void put_symbol(char *fields, const struct record *record, const unsigned char *value)
+{
+    const struct registry_entry *entry = string_at(record, value);
+
+    bytes_put32((unsigned char *)fields + (value - record->fields),
+        entry != NULL ? entry->symbol : REGISTRY_NO_SYMBOL);
+}
+
+char *logfile_put_binary(char *at, const struct record *record, uint32_t class, int64_t logged)
+{
+    struct record_cursor cursor = {.record = record};
+
+    bytes_put32((unsigned char *)at, class);
+    bytes_put64((unsigned char *)at + 4, (uint64_t)logged);
+    at += HEAD;
+    memcpy(at, record->fields, record->size);
+    while (record_next_value(&cursor)) {
+        enum record_field_type type = record->type->fields[cursor.field].type;
+
+        if ((type == FIELD_STR || type == FIELD_STRS) && cursor.at != NULL)
+            put_symbol(at, record, cursor.at);
+    }
+    return at + record->size;
+}
