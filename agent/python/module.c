@@ -11,6 +11,7 @@
 #include "agent/core/say.h"
 #include "agent/python/around.h"
 #include "agent/python/code.h"
+#include "agent/python/environment.h"
 #include "agent/python/probes.h"
 #include "agent/python/process.h"
 #include "agent/python/program.h"
@@ -163,6 +164,7 @@ static PyMethodDef methods[] = {
 static PyMethodDef *const more_methods[] = {
     around_methods,
     code_methods,
+    environment_methods,
     probes_methods,
     program_methods,
 };

@@ -42,6 +42,7 @@ def build(include, suffix, directory):
     for path in glob.glob(os.path.join(ROOT, "agent", "python", "kieker", "*.py*")):
         if os.path.isfile(path):
             os.symlink(path, os.path.join(package, os.path.basename(path)))
+    os.symlink(os.path.join(ROOT, "agent", "python", "kieker.pth"), os.path.join(directory, "kieker.pth"))
     sources = [path for folder in ("agent/core", "agent/python", "record") for path in glob.glob(os.path.join(ROOT, folder, "*.c"))]
     subprocess.run([os.environ.get("CC", "cc"), "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared", "-fvisibility=hidden",
                     "-D_GNU_SOURCE=", '-DPACKAGE_VERSION="0.0.0"', "-I" + ROOT, "-isystem", include]

@@ -21,8 +21,11 @@ def start():
     _tried = True
     from kieker import options
 
-    if "kieker.launch" in sys.modules:
-        return  # python3 -m kieker has decided: the writer is inactive, or the recording has ended.
+    recording = sys.modules.get("kieker.recording")
+    if recording is not None and recording.current is not None:
+        # Options have been read. It may have waited for something to observe; else it is inactive, or has ended.
+        recording.current.begin_quietly()
+        return
     try:
         values = options.Values()
         values.read_environment()

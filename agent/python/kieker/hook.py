@@ -22,33 +22,41 @@ _MAGIC = b"kieker\r\n"
 
 
 class Selection:
-    """Which modules are observed: what the patterns say, or else what lies below the program's own directory."""
+    """Which modules are observed: the program's own, which lie below its directories, and what the patterns add or leave out."""
 
-    def __init__(self, include=(), exclude=(), root=None):
+    def __init__(self, include=(), exclude=(), roots=()):
         self._include = include
         self._exclude = exclude
-        self._root = None if root is None else os.path.realpath(root).rstrip(os.sep) + os.sep
         self._libraries = _library_directories()
+        self._roots = ()
+        for root in roots:
+            self.add_root(root)
+
+    def add_root(self, path):
+        """Makes what lies below that directory (or that file itself) the program's own."""
+        root = os.path.realpath(path).rstrip(os.sep) + os.sep
+        if "@program" not in self._exclude and root not in self._roots:
+            self._roots += (root,)
 
     def may_have(self, name):
         """Whether a module of that name can be one of them, as far as its name tells."""
         if name == "kieker" or name.startswith("kieker.") or _fits(name, self._exclude):
             return False
-        return _fits(name, self._include) if self._include else self._root is not None
+        return bool(self._roots) or _fits(name, self._include)
 
     def has(self, name, path):
         """Whether the module is one of them that has that name and comes from that file."""
         if not self.may_have(name):
             return False
-        if self._include:
+        if _fits(name, self._include):
             return True
         path = os.path.realpath(path)
-        return path.startswith(self._root) and not self._is_library(path)
+        return any((path + os.sep).startswith(root) and not self._is_library(path, root) for root in self._roots)
 
-    def _is_library(self, path):
-        if any(path.startswith(directory) and not self._root.startswith(directory) for directory in self._libraries):
+    def _is_library(self, path, root):
+        if any(path.startswith(directory) and not root.startswith(directory) for directory in self._libraries):
             return True
-        below = path[len(self._root):].split(os.sep)
+        below = path[len(root):].split(os.sep)
         return "site-packages" in below or "dist-packages" in below
 
 

@@ -1,23 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """python3 -m kieker: starts a program as the interpreter itself would, with the agent around it."""
 
-import atexit
 import builtins
+import importlib
 import os
 import sys
 
+from _frozen_importlib import BuiltinImporter
 from _frozen_importlib_external import PathFinder, SourceFileLoader, SourcelessFileLoader
 
-import kieker
-from kieker import _kieker, options
+from kieker import _kieker, hook, options, recording, roots
 
-# How long the end of the program may be put off for records that are still to be sent, in seconds.
-PATIENCE = 10.0
+# Commands besides running a program: a module each, with main(arguments). A script of that name is ./NAME.
+VERBS = {"weave": "kieker.ahead", "report": "kieker.report"}
 
 
-def main(arguments):
-    """Returns the exit status; ends by SystemExit where the program does."""
+def main(arguments, first=None):
+    """Returns the exit status; ends by SystemExit where the program does.
+
+    first is what is to be in front of sys.path for the program, and has been taken from there for the agent's own imports.
+    """
     try:
+        if arguments and arguments[0] in VERBS:
+            return importlib.import_module(VERBS[arguments[0]]).main(arguments[1:])
         given, rest = options.parse(arguments)
         if given and given[0][1] is None:
             sys.stdout.write(options.help_text() if given[0][0] == "help" else "kieker %s\n" % _kieker.__version__)
@@ -25,32 +30,32 @@ def main(arguments):
         values = options.Values()
         values.read_environment()
         values.read_arguments(given)
-        if not rest or (rest[0] == "-m" and len(rest) == 1):
-            raise options.Wrong("say which program to run: script.py or -m MODULE; see --help")
-        program = _Module(rest[1:]) if rest[0] == "-m" else _script(rest)
-        return program.run(_start(values, program))
+        program = _program(rest)
+        observer = _start(values, program, first)
+        _put_first(first)
+        return program.run(observer)
     except options.Wrong as wrong:
         sys.stderr.write("kieker: %s\n" % wrong)
         return 2
 
 
-def _start(values, program):
-    """Starts the agent; the hook that is in place, or None when nothing is to be woven."""
-    if values.writer == "inactive":
-        return None
-    try:
-        _kieker.start(values.writer, values.when_full, values.run, program.name)
-    except (ValueError, RuntimeError) as error:
-        raise options.Wrong(str(error)) from None
-    atexit.register(_kieker.stop, PATIENCE)
-    if values.weave == "none":
-        return None
-    from kieker import hook
+def _put_first(first):
+    if first is not None:
+        sys.path.insert(0, first)
 
-    found = hook.Hook(hook.Selection(values.include, values.exclude, program.root()))
-    sys.meta_path.insert(0, found)
-    kieker._hook = found
-    return found
+
+def _start(values, program, first):
+    """Starts the agent; the hook that is in place, or None when nothing is to be woven."""
+    own = values.roots()
+    if not own:
+        # As it will be for the program; nothing is imported meanwhile.
+        _put_first(first)
+        own = program.roots()
+        if first is not None:
+            del sys.path[0]
+    found = recording.Recording(values, program.name, own)
+    found.begin()
+    return found.observe(hook.Selection(values.include, values.exclude, own))
 
 
 def _new_main():
@@ -63,9 +68,18 @@ def _new_main():
     return module
 
 
-def _has_path_of_its_own():
-    """Whether this interpreter puts the program's directory in front of sys.path."""
-    return not getattr(sys.flags, "safe_path", sys.flags.isolated)
+def _program(rest):
+    if not rest or (rest[0] in ("-m", "-c") and len(rest) == 1):
+        raise options.Wrong("say which program to run: script.py, -m MODULE, -c CODE, or - for standard input; see --help")
+    if rest[0] == "-m":
+        return _Module(rest[1:])
+    if rest[0] == "-c":
+        return _Text("-c", "<string>", rest[1], ["-c"] + rest[2:])
+    if rest[0] == "-":
+        return _Text("-", "<stdin>", None, rest)
+    # Not normalised, as in the interpreter.
+    path = os.path.join(os.getcwd(), rest[0])
+    return Script(path, rest) if PathFinder._path_importer_cache(path) is None else _Archive(path, rest)
 
 
 class _Module:
@@ -75,39 +89,18 @@ class _Module:
         self.name = arguments[0]
         self._arguments = arguments[1:]
 
-    def root(self):
-        # sys.path is as it will be for the program: its parent packages are found, not run.
-        top = self.name.partition(".")[0]
-        spec = None
-        for finder in sys.meta_path:
-            spec = finder.find_spec(top, None) if hasattr(finder, "find_spec") else None
-            if spec is not None:
-                break
-        if spec is None:
-            return None
-        if spec.submodule_search_locations:
-            return next(iter(spec.submodule_search_locations))
-        if not spec.has_location:
-            return None
-        directory = os.path.dirname(spec.origin)
-        # A single file among libraries is a program of one file.
-        library = directory == os.path.dirname(os.__file__) or directory.endswith(("site-packages", "dist-packages"))
-        return spec.origin if library else directory
+    def roots(self):
+        return roots.of_module(self.name)
 
     def run(self, hook):
         import runpy
 
         sys.argv[:] = ["-m"] + self._arguments
+        if roots.has_path_of_its_own():
+            # runpy and what it needs are there in the plain program, too.
+            roots.forget_shadowed(sys.path[0], set(sys.modules).difference(loaded_before))
         _new_main()
         return 0 if _kieker.run(runpy._run_module_as_main, (self.name,)) is not None else 1
-
-
-def _script(rest):
-    path = os.path.join(os.getcwd(), rest[0])
-    importer = PathFinder._path_importer_cache(path)
-    if importer is not None:
-        return _Archive(path, rest)
-    return _Script(path, rest)
 
 
 class _Archive:
@@ -117,14 +110,14 @@ class _Archive:
         self.name = self._path = path
         self._arguments = arguments
 
-    def root(self):
-        return self._path
+    def roots(self):
+        return (self._path,)
 
     def run(self, hook):
         import runpy
 
         sys.argv[:] = self._arguments
-        if _has_path_of_its_own():
+        if roots.has_path_of_its_own():
             sys.path[0] = self._path
         else:
             sys.path.insert(0, self._path)
@@ -132,7 +125,7 @@ class _Archive:
         return 0 if _kieker.run(runpy._run_module_as_main, ("__main__", False)) is not None else 1
 
 
-class _Script:
+class Script:
     """A file."""
 
     def __init__(self, path, arguments):
@@ -145,34 +138,82 @@ class _Script:
         except OSError as error:
             raise options.Wrong("can't open file %r: [Errno %d] %s" % (self._path, error.errno, error.strerror)) from None
 
-    def root(self):
-        return self._directory
+    def roots(self):
+        return roots.of_script(self._path)
 
     def run(self, hook):
         sys.argv[:] = self._arguments
-        if _has_path_of_its_own():
-            sys.path[0] = self._directory
-            _forget_shadowed(self._directory)
-        names = _new_main().__dict__
+        if roots.has_path_of_its_own():
+            roots.forget_shadowed(self._directory, _loaded_after_site())
+            del sys.path[0]
+        return self._run(hook, _new_main())
+
+    def run_in_place(self, hook):
+        """Runs it as the interpreter's own main module; sys.argv is there, and sys.path without the script's directory."""
+        return self._run(hook, sys.modules["__main__"])
+
+    def _run(self, hook, module):
+        if roots.has_path_of_its_own():
+            sys.path.insert(0, self._directory)
+        names = module.__dict__
         names["__file__"] = self._path
         names["__cached__"] = None
         if self._path.endswith(".pyc"):
-            loader = SourcelessFileLoader("__main__", self._path)
-            prepare, arguments = loader.get_code, ("__main__",)
+            names["__loader__"] = SourcelessFileLoader("__main__", self._path)
+            status = _run(names["__loader__"].get_code, ("__main__",), names)
         else:
-            loader = SourceFileLoader("__main__", self._path)
-            prepare, arguments = compile, (self._source, self._path, "exec", 0, True)
-        names["__loader__"] = loader
-        # Compiled as the program's first step: a SyntaxError is shown without a trace of ours.
-        done = _kieker.run(prepare, arguments)
-        if done is not None:
-            code, = done
-            if hook is not None and not self._path.endswith(".pyc"):
-                code = hook.weave_main(self._source, code, _module_name(self._path))
-            done = _kieker.run_code(code, names)
+            names["__loader__"] = SourceFileLoader("__main__", self._path)
+            status = _run_text(self._source, self._path, _module_name(self._path), names, hook)
         names.pop("__file__", None)
         names.pop("__cached__", None)
-        return 0 if done is not None else 1
+        return status
+
+
+class _Text:
+    """Code from the command line or from standard input."""
+
+    def __init__(self, name, file, source, arguments):
+        self.name = name
+        self._file = file
+        self._source = source
+        self._arguments = arguments
+
+    def roots(self):
+        return roots.of_text()
+
+    def run(self, hook):
+        sys.argv[:] = self._arguments
+        if roots.has_path_of_its_own():
+            roots.forget_shadowed(sys.path[0], _loaded_after_site())
+            sys.path[0] = ""
+        names = _new_main().__dict__
+        if self._source is None:
+            self._source = sys.stdin.buffer.read()
+            names["__file__"] = self._file
+            names["__cached__"] = None
+            names["__loader__"] = SourceFileLoader("__main__", self._file)
+        else:
+            names["__loader__"] = BuiltinImporter
+        status = _run_text(self._source, self._file, "__main__", names, hook)
+        if self.name == "-":
+            names.pop("__file__", None)
+            names.pop("__cached__", None)
+        return status
+
+
+def _run(prepare, arguments, names, change=lambda code: code):
+    # Made as the program's first step: a SyntaxError is shown without a trace of ours.
+    done = _kieker.run(prepare, arguments)
+    if done is not None:
+        done = _kieker.run_code(change(*done), names)
+    return 0 if done is not None else 1
+
+
+def _run_text(source, file, module, names, hook):
+    weave_main = getattr(hook, "weave_main", None)
+    if weave_main is None:
+        return _run(compile, (source, file, "exec", 0, True), names)
+    return _run(compile, (source, file, "exec", 0, True), names, lambda plain: weave_main(source, plain, module))
 
 
 def _module_name(path):
@@ -180,16 +221,11 @@ def _module_name(path):
     return name[:-3] if name.endswith(".py") else name
 
 
-def _forget_shadowed(directory):
-    """Lets the program import its own modules where one has the name of a library's that the agent has loaded."""
-    try:
-        names = {name.partition(".")[0] for name in os.listdir(directory)}
-    except OSError:
-        return
-    names.difference_update(sys.builtin_module_names, ("kieker", "__main__"))
+# What there was before the agent: __main__.py knows.
+loaded_before = ()
+
+
+def _loaded_after_site():
     loaded = list(sys.modules)
     # A module is listed when its import ends. What comes before site, or without it before io, is there in every program.
-    first = loaded.index("site" if "site" in loaded else "io") + 1
-    for name in loaded[first:]:
-        if name.partition(".")[0] in names:
-            del sys.modules[name]
+    return loaded[loaded.index("site" if "site" in loaded else "io") + 1:]

@@ -5,47 +5,75 @@ import os
 
 DEFAULT_WRITER = "tcp://127.0.0.1:10133"
 
+# Among the patterns of --exclude: the program's own code.
+PROGRAM = "@program"
+
+_SWITCH = {"yes": "yes", "no": "no", "1": "yes", "0": "no", "true": "yes", "false": "no", "on": "yes", "off": "no"}
+
 
 class Wrong(Exception):
     """An option is wrong; the text says which and what to do."""
 
 
 class Option:
-    """A row of the table: the command line's --name, KIEKER_NAME in the environment, name = in a configuration file."""
+    """A row of the table: the command line's --name, KIEKER_NAME in the environment, name = in a configuration file.
 
-    def __init__(self, name, metavar, default, doc, choices=None, many=False):
+    choices are the values that it takes, with PREFIX: for all that begin so. A switch is yes or no, and yes when it is given without a value.
+    """
+
+    def __init__(self, name, metavar, default, doc, choices=None, many=False, switch=False):
         self.name = name
         self.metavar = metavar
         self.default = default
         self.doc = doc
         self.choices = choices
         self.many = many
+        self.switch = switch
         self.key = name.replace("-", "_")
         self.variable = "KIEKER_" + self.key.upper()
 
     def check(self, value, where):
+        """The value that is meant; raises Wrong."""
+        if self.switch:
+            if value.lower() not in _SWITCH:
+                raise Wrong("%s: %r is neither yes nor no" % (where, value))
+            return _SWITCH[value.lower()]
         if self.choices and not any(value == choice or (choice.endswith(":") and value.startswith(choice)) for choice in self.choices):
-            wanted = ", ".join(choice + "//HOST:PORT" if choice.endswith(":") else choice for choice in self.choices)
-            raise Wrong("%s: %r is none of %s" % (where, value, wanted))
+            raise Wrong("%s: %r is none of %s" % (where, value, self.metavar.replace("|", ", ")))
         return value
 
 
 OPTIONS = (
-    Option("include", "PATTERN", (), "observe these modules instead of the program's own code; PATTERN is a module's name with * and ?,"
+    Option("include", "PATTERN", (), "observe these modules too, besides the program's own code; PATTERN is a module's name with * and ?,"
            " and package.* is the package too; may be repeated", many=True),
-    Option("exclude", "PATTERN", (), "do not observe these modules; may be repeated", many=True),
-    Option("writer", "WRITER", DEFAULT_WRITER, "where records go: tcp://HOST:PORT (a collector), null (they are made and thrown away)"
-           " or inactive (nothing is observed)", choices=("tcp:", "null", "inactive")),
-    Option("when-full", "WHAT", "block", "when records cannot be sent as fast as they come: block (the program waits, nothing is lost)"
+    Option("exclude", "PATTERN", (), "do not observe these modules, whatever includes them; %s is the program's own code;"
+           " may be repeated" % PROGRAM, many=True),
+    Option("root", "DIRECTORY", "", "the program's own code is what lies below it; several are separated by %s" % os.pathsep
+           + " (default: where the script or package is)"),
+    Option("writer", "tcp://HOST:PORT|file:DIRECTORY|binary:DIRECTORY|null|inactive", DEFAULT_WRITER,
+           "where records go: to a collector, into Kieker's log files (as text or binary), nowhere (null: they are made and thrown away);"
+           " inactive: nothing is observed", choices=("tcp:", "file:", "binary:", "null", "inactive")),
+    Option("record", "events|executions", "events", "what is written: an event for the beginning and for the end of each call,"
+           " or one operation execution for each call that has ended", choices=("events", "executions")),
+    Option("when-full", "block|drop", "block", "when records cannot be sent as fast as they come: block (the program waits, nothing is lost)"
            " or drop (the program never waits, what is dropped is counted)", choices=("block", "drop")),
     Option("run", "NAME", "", "the name of this recording"),
-    Option("weave", "WHEN", "pre", "pre (modules are observed as they are imported) or none (only what the program asks for itself)",
-           choices=("pre", "none")),
+    Option("weave", "pre|post|monitor|none", "pre", "how calls are seen: pre (modules get probes as they are imported), post (functions get them"
+           " once they exist), monitor (no probes: the interpreter's own events) or none (only what the program asks for itself)",
+           choices=("pre", "post", "monitor", "none")),
+    Option("c-functions", "yes|no", "no", "observe functions that are written in C and called by observed ones, too; needs --weave monitor",
+           switch=True),
+    Option("lambdas", "yes|no", "no", "observe lambdas too", switch=True),
+    Option("children", "yes|no", "yes", "observe the Python programs that the program starts, too", switch=True),
+    Option("report", "yes|no", "no", "at exit, say on standard error what observing has cost", switch=True),
 )
 
 BY_NAME = {option.name: option for option in OPTIONS}
 
-USAGE = "usage: python3 -m kieker [OPTION]... (script.py | -m MODULE) [ARGUMENT]...\n"
+USAGE = """usage: python3 -m kieker [OPTION]... (script.py | -m MODULE | -c CODE | -) [ARGUMENT]...
+       python3 -m kieker weave PACKAGE... --out DIRECTORY
+       python3 -m kieker report [OPTION]...
+"""
 
 
 class Values:
@@ -54,6 +82,16 @@ class Values:
     def __init__(self):
         for option in OPTIONS:
             setattr(self, option.key, option.default)
+        self.own = ()
+        self.shown = ""
+
+    def switched_on(self, name):
+        """Whether a switch is at yes."""
+        return getattr(self, BY_NAME[name].key) == "yes"
+
+    def roots(self):
+        """The directories that were given as the program's own."""
+        return tuple(os.path.abspath(path) for path in self.root.split(os.pathsep) if path)
 
     def _take(self, option, texts, where):
         values = tuple(option.check(text, where) for text in texts)
@@ -100,6 +138,44 @@ class Values:
             if texts:
                 self._take(option, texts, "--" + option.name)
 
+    def written(self, own, shown):
+        """All of it as one text without spaces, for another process and whatever directory it is in.
+
+        own are the program's directories, shown what its children's os.environ is to have as KIEKER_START, or "".
+        """
+        texts = {option.key: getattr(self, option.key) for option in OPTIONS}
+        kind, colon, path = self.writer.partition(":")
+        if kind in ("file", "binary"):
+            texts["writer"] = kind + colon + os.path.abspath(path)
+        texts["root"] = os.pathsep.join(self.roots())
+        texts["include"], texts["exclude"] = ",".join(self.include), ",".join(self.exclude)
+        pairs = [(option.key, texts[option.key]) for option in OPTIONS if texts[option.key] != (option.default or "")]
+        return "&".join("%s=%s" % (key, _quote(text)) for key, text in [("own", os.pathsep.join(own)), ("shown", shown)] + pairs)
+
+    def read_written(self, text, where):
+        """Takes what written() gave; own and shown, too."""
+        for pair in text.split("&"):
+            key, equals, value = pair.partition("=")
+            value = _unquote(value)
+            option = BY_NAME.get(key.replace("_", "-"))
+            if equals and key == "own":
+                self.own = tuple(filter(None, value.split(os.pathsep)))
+            elif equals and key == "shown":
+                self.shown = value
+            elif equals and option is not None:
+                self._take(option, _split(value) if option.many else [value], where)
+            else:
+                raise Wrong("%s must be 1 or 0, not %r" % (where, text))
+
+
+def _quote(text):
+    return "".join("%%%02x" % ord(c) if c in "%&" or c <= " " else c for c in text)
+
+
+def _unquote(text):
+    first, *others = text.split("%")
+    return first + "".join(chr(int(other[:2], 16)) + other[2:] for other in others)
+
 
 def _split(text):
     return text.replace(",", " ").split()
@@ -109,7 +185,7 @@ def parse(arguments):
     """Splits a command line: ([(option, text)...], the rest). --help and --version end it, with text None."""
     given = []
     arguments = list(arguments)
-    while arguments and arguments[0].startswith("-") and arguments[0] not in ("-", "-m"):
+    while arguments and arguments[0].startswith("-") and arguments[0] not in ("-", "-m", "-c"):
         word = arguments.pop(0)
         if word == "--":
             break
@@ -121,29 +197,46 @@ def parse(arguments):
         if not word.startswith("--") or (name not in BY_NAME and name != "config"):
             raise Wrong("there is no option %s; see --help" % word.partition("=")[0])
         if not equals:
-            if not arguments:
+            if name in BY_NAME and BY_NAME[name].switch:
+                # A script of that name is ./yes.
+                text = arguments.pop(0) if arguments[:1] in (["yes"], ["no"]) else "yes"
+            elif arguments:
+                text = arguments.pop(0)
+            else:
                 raise Wrong("--%s needs a value; see --help" % name)
-            text = arguments.pop(0)
         given.append((name, text))
     return given, arguments
 
 
 def help_text():
     """What --help prints."""
-    lines = [USAGE, "Runs a program and sends what its functions do, as Kieker records, to a collector.\n"]
+    lines = [USAGE, """
+Runs a program and sends what its functions do, as Kieker records, to a
+collector. weave writes observed bytecode ahead of time, report measures
+what observing costs here; each has a --help of its own.
+
+"""]
     for option in OPTIONS:
-        lines.append("  --%s %s\n" % (option.name, option.metavar))
+        lines.append("  --%s %s\n" % (option.name, "[%s]" % option.metavar if option.switch else option.metavar))
         lines.extend("      %s\n" % line for line in _fill(option.doc))
         if option.default:
             lines.append("      default: %s\n" % option.default)
     lines.append("  --config FILE\n      read options from the section [kieker] of this ini file\n")
-    lines.append("  --version, --help\n\n")
-    lines.append("Each option can also be given as KIEKER_NAME in the environment (KIEKER_WHEN_FULL=drop) and as a line in the\n"
-                 "configuration file (when-full = drop). The command line goes before the environment, the environment before a file.\n")
+    lines.append("  --version, --help\n")
+    lines.append("""
+Each option can also be given as KIEKER_NAME in the environment
+(KIEKER_WHEN_FULL=drop) and as a line of the configuration file
+(when-full = drop). The command line goes before the environment, the
+environment before a file.
+
+With KIEKER_START=1 in the environment, Python programs are observed from
+their start without this command, where the package is installed for the
+Python that runs them; KIEKER_START=0 keeps a child from being observed.
+""")
     return "".join(lines)
 
 
-def _fill(text, width=100):
+def _fill(text, width=72):
     line = ""
     for word in text.split():
         if line and len(line) + 1 + len(word) > width:
