@@ -1,30 +1,54 @@
 # SPDX-License-Identifier: Apache-2.0
-"""MooBench's monitored application for Python: workload.py CALLS DEPTH OUTPUT writes the ns of each outer call of the second half."""
+"""MooBench's benchmark for Python: workload.py CALLS DEPTH OUTPUT [compat INI pre|post EMPTY | viztracer].
+
+It writes one line of JSON to OUTPUT (the agent's counters when everything has been sent), and behind it the ns of each outer call of the second
+half. With `compat` it asks for its own observation, as a program for the Kieker Python pack does; with `viztracer` for VizTracer's.
+"""
 
 import array
+import json
 import sys
 import time
 
+calls, depth, output = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+how = sys.argv[4] if len(sys.argv) > 4 else None
+if how == "compat":
+    import re
 
-class MonitoredClass:
-    def monitored_method(self, method_time, rec_depth):
-        if rec_depth > 1:
-            return self.monitored_method(method_time, rec_depth - 1)
-        exit_time = time.time_ns() + method_time
-        current_time = time.time_ns()
-        while current_time < exit_time:
-            current_time = time.time_ns()
-        return current_time
+    from monitoring.controller import MonitoringController
+    from tools.importhook import PostImportFinder
+    from tools.importhookast import InstrumentOnImportFinder
 
+    controller = MonitoringController(sys.argv[5])
+    empty = sys.argv[7] == "empty"
+    if sys.argv[6] == "pre":
+        sys.meta_path.insert(0, InstrumentOnImportFinder(instrument_pattern=re.compile("/monitored$"), empty=empty))
+    else:
+        sys.meta_path.insert(0, PostImportFinder(re.compile("^monitored$"), [], empty=empty))
+
+from monitored import MonitoredClass  # noqa: E402
+
+if how == "viztracer":
+    import viztracer
+
+    tracer = viztracer.VizTracer(verbose=0)
+    tracer.start()
 
 monitored = MonitoredClass()
 clock = time.perf_counter_ns
-calls, depth = int(sys.argv[1]), int(sys.argv[2])
 taken = array.array("q", bytes(8 * calls))
 for i in range(calls):
     begun = clock()
     monitored.monitored_method(0, depth)
     taken[i] = clock() - begun
 
-with open(sys.argv[3], "wb") as output:
-    output.write(taken[calls // 2:].tobytes())
+if how == "viztracer":
+    tracer.stop()
+counters = {}
+if "kieker" in sys.modules:
+    import kieker
+
+    kieker._kieker.stop(60.0)
+    counters = kieker.stats()
+with open(output, "wb") as file:
+    file.write(json.dumps(counters).encode() + b"\n" + taken[calls // 2:].tobytes())

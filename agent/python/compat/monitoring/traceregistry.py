@@ -9,8 +9,8 @@ from monitoring.record.trace.tracemetadata import TraceMetadata
 lock = threading.Lock()
 thread_local = threading.local()
 
-# The agent numbers its traces from 1; these must be others, of all registries together.
-_numbers = itertools.count((1 << 48) + 1)
+# Of all registries together. The agent's own traces have numbers far beyond these (see agent/core/sender.c).
+_numbers = itertools.count(1)
 
 
 class _PointTrace:
