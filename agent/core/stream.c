@@ -17,7 +17,7 @@
 #endif
 
 #define NO_ID 0u /* of an announced text + 1 */
-#define HEAD 12u /* bytes in front of a text */
+#define HEAD 12u /* bytes in front of a text, or of a record's fields */
 
 _Static_assert(STREAM_ROOM >= 2 * (HEAD + OPERATIONS_NAME_MAX) + HEAD + STREAM_TEXT_MAX + 256,
     "an event fits");
@@ -106,6 +106,35 @@ void stream_restart(struct stream *stream, const char *hello)
     stream->host = announce_text(stream, stream->source->host);
     stream->session = announce_text(stream, STREAM_NO_SESSION);
     put_metadata(stream);
+}
+
+/* The type of a record in the buffer. */
+static const struct record_type *type_of(const struct stream *stream, uint32_t class)
+{
+    for (int i = 0; i < STREAM_CLASSES; i++)
+        if (stream->classes[i] == class)
+            return record_type(types[i]);
+    return NULL;
+}
+
+uint64_t stream_records_behind(const struct stream *stream, size_t byte)
+{
+    uint64_t records = 0;
+    size_t at = 0;
+
+    while (at < stream->used) {
+        const struct record_type *type;
+
+        if (bytes_get32(stream->buffer + at) == UINT32_MAX) {
+            at += HEAD + bytes_get32(stream->buffer + at + 8);
+            continue;
+        }
+        type = type_of(stream, bytes_get32(stream->buffer + at));
+        assert(type != NULL);
+        at += HEAD + type->size;
+        records += at > byte && type->role != ROLE_TRACE_METADATA && type->role != ROLE_METADATA;
+    }
+    return records;
 }
 
 /* The registry id of a text, announced if it is not yet; without memory to remember that, it is

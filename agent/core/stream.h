@@ -79,6 +79,9 @@ static inline void stream_taken(struct stream *stream)
     stream->records = 0;
 }
 
+/* How many of the records in the buffer do not lie before that byte. */
+uint64_t stream_records_behind(const struct stream *stream, size_t byte);
+
 /* Announces a text that no record refers to. */
 void stream_put_text(struct stream *stream, const char *text);
 
