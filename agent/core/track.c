@@ -43,8 +43,7 @@ static int announce(struct track *track, struct track_sink *sink)
     track->trace = sink->next_trace++;
     track->order = 0;
     track->connection = sink->connection;
-    stream_put_trace(
-        sink->stream, track->trace, track->thread_id, track->trace, STREAM_NO_PARENT);
+    stream_put_trace(sink->stream, track->trace, track->thread_id, track->trace, STREAM_NO_PARENT);
     for (size_t i = 0; i < track->depth; i++) {
         struct track_frame *frame = &track->frames[i];
 
