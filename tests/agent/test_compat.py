@@ -408,6 +408,33 @@ class ControllerTest(CompatCase):
         done = self.program(FinderTest.PRE % "" + FinderTest.USE, ini="[General]\nmode = carrier pigeon\n", err=None)
         self.assertIn("mode carrier pigeon is none of tcp, text,", done.stderr)
 
+    def log(self, mode, path):
+        """The names of the files of the one log that is made for `file_path = PATH`, and where it lies."""
+        self.write("shop.py", SHOP)
+        self.program(FinderTest.PRE % "" + FinderTest.USE, ini="[Main]\nmode = %s\n[FileWriter]\nfile_path = %s\n" % (mode, path))
+        found, = [root for root, _, files in os.walk(self.directory) if any(name.startswith("kieker.map") for name in files)]
+        names = os.listdir(found)
+        with open(os.path.join(found, "kieker.map"), encoding="utf-8") as file:
+            self.assertIn("kieker.common.record.flow.trace.operation.AfterOperationFailedEvent", file.read())
+        lines = []
+        for name in names:
+            if name.endswith(".dat"):
+                with open(os.path.join(found, name), encoding="utf-8") as file:
+                    lines += file.read().splitlines()
+        shutil.rmtree(found)
+        return os.path.dirname(found), {name.rpartition(".")[2] for name in names}, lines
+
+    def test_a_log_lies_beside_the_file_that_is_named_or_in_the_directory(self):
+        os.mkdir(os.path.join(self.directory, "logs"))
+        for path, place in (("logs", "logs"), ("%s/kieker-0.dat" % os.path.join(self.directory, "logs"), "logs"), ("kieker.log", "."), ("logs/", "logs")):
+            with self.subTest(path=path):
+                where, ends, lines = self.log("text", path)
+                self.assertEqual((where, ends), (os.path.normpath(os.path.join(self.directory, place)), {"map", "dat"}))
+                self.assertEqual(sum(";get_book;shop.Catalog" in line for line in lines), 4)
+                self.assertEqual(sum(";ValueError('sold out')" in line for line in lines), 1)
+        where, ends, lines = self.log("binary", "logs")
+        self.assertEqual((where, ends, lines), (os.path.join(self.directory, "logs"), {"map", "bin"}, []))
+
     def test_the_environment_goes_before_the_file(self):
         self.write("shop.py", SHOP)
         other = self.sink()

@@ -6,10 +6,7 @@ import re
 import sys
 
 import kieker
-from kieker import _kieker, options
-
-# How long the end of the program may be put off for records that are still to be sent, in seconds.
-_PATIENCE = 10.0
+from kieker import _kieker, options, recording
 
 _PACK = re.compile(r"(__editable__\.)?kieker[-_.]monitoring[-_.]for[-_.]python\b|(__editable__\.)?kieker_monitoring_for_python[-_.]", re.IGNORECASE)
 
@@ -37,25 +34,23 @@ def say(text):
 
 
 def start(writer):
-    """Starts the agent with that writer, unless the environment names another one (KIEKER_WRITER). Raises ValueError."""
+    """Starts the agent with that writer; the environment goes before it (KIEKER_WRITER and so on). Raises ValueError."""
     global _started_with
-    if _kieker.is_running():
-        if writer != _started_with:
-            say("records go where the agent was told first%s, not to %s" % (" (%s)" % _started_with if _started_with else "", writer))
+    if _started_with == writer:
         return
+    if recording.current is not None or _kieker.is_running():
+        say("records go where the agent was told first%s, not to %s" % (" (%s)" % _started_with if _started_with else "", writer))
+        return
+    values = options.Values()
+    # The pack observes the process that asks for it.
+    values.children = "no"
     try:
-        values = options.Values()
         values.writer = options.BY_NAME["writer"].check(writer, "writer")
         values.read_environment()
+        recording.Recording(values, os.path.abspath(sys.argv[0]) if sys.argv and sys.argv[0] else "", ()).begin()
     except options.Wrong as wrong:
         raise ValueError(str(wrong)) from None
-    if values.writer == "inactive":
-        return
-    _kieker.start(values.writer, values.when_full, values.run, os.path.abspath(sys.argv[0]) if sys.argv and sys.argv[0] else "")
     _started_with = writer
-    import atexit
-
-    atexit.register(_kieker.stop, _PATIENCE)
 
 
 def record(name, values):
@@ -65,19 +60,13 @@ def record(name, values):
 
 
 def instrument(thing):
-    """Observes a function, or a class's functions, in place. What the agent cannot observe stays as it is."""
+    """Observes a function, the functions of a class, or all that a module has, in place. What the agent cannot observe stays as it is."""
     from kieker import byhand
 
     try:
         byhand.instrument(thing)
     except TypeError:
         pass
-
-
-def hook_class():
-    from kieker import hook
-
-    return hook.Hook
 
 
 def is_own(name):

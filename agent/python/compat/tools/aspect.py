@@ -3,7 +3,6 @@
 
 import functools
 import sys
-import types
 
 import tools.const as con  # noqa: F401 (the pack's users find trace_reg and monitoring_controller here)
 from monitoring import _agent
@@ -25,11 +24,8 @@ def instrument_empty(func):
 
 def decorate_members(mod, empty=False):
     """Has a module's own functions, and those of its classes, observed; not those that it has imported."""
-    if empty:
-        return
-    for member in list(vars(mod).values()):
-        if isinstance(member, (type, types.FunctionType)) and getattr(member, "__module__", None) == mod.__name__:
-            _agent.instrument(member)
+    if not empty:
+        _agent.instrument(mod)
 
 
 def decorate_exec_module(exec_module=None, module_name=None, exclusion=None):

@@ -3,6 +3,7 @@
 
 import os
 
+from kieker.hook import Hook
 from monitoring import _agent
 
 
@@ -25,7 +26,7 @@ class _Selection:
         return self.may_have(name) and self._finder.matches(place)
 
 
-class InstrumentOnImportFinder(_agent.hook_class()):
+class InstrumentOnImportFinder(Hook):
     """A finder for sys.meta_path: functions of the modules that it finds are observed, unless `empty`.
 
     It finds packages' modules, and modules in the current directory; of these the ones in whose path instrument_pattern (compiled) is
