@@ -12,6 +12,7 @@
 #include "agent/python/around.h"
 #include "agent/python/code.h"
 #include "agent/python/environment.h"
+#include "agent/python/monitor.h"
 #include "agent/python/probes.h"
 #include "agent/python/process.h"
 #include "agent/python/program.h"
@@ -165,6 +166,7 @@ static PyMethodDef *const more_methods[] = {
     around_methods,
     code_methods,
     environment_methods,
+    monitor_methods,
     probes_methods,
     program_methods,
 };
