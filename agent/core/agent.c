@@ -278,12 +278,14 @@ static void report(void)
     uint64_t lost;
 
     agent_stats(&stats);
-    lost = stats.dropped_ring_full + stats.dropped_disconnected + stats.dropped_no_memory;
+    lost = stats.dropped_ring_full + stats.dropped_disconnected + stats.dropped_queue_full +
+           stats.dropped_no_memory;
     if (lost > 0)
-        say("%llu records were lost: %llu as no collector took them, %llu as the ring was full, "
-            "%llu for want of memory",
+        say("%llu records were lost: %llu as nobody took them, %llu as the ring was full, %llu as "
+            "the queue was full, %llu for want of memory",
             (unsigned long long)lost, (unsigned long long)stats.dropped_disconnected,
             (unsigned long long)stats.dropped_ring_full,
+            (unsigned long long)stats.dropped_queue_full,
             (unsigned long long)stats.dropped_no_memory);
 }
 

@@ -20,7 +20,7 @@
 enum agent_when_full { AGENT_BLOCK, AGENT_DROP };
 
 struct agent_options {
-    const char *writer; /* tcp://HOST:PORT, null */
+    const char *writer; /* see writer.h */
     enum agent_when_full when_full;
     const char *language; /* for the stream's first entry */
     const char *run;      /* the recording's label, or "" */
@@ -32,13 +32,15 @@ struct agent_options {
     void (*on_forked)(void);
 };
 
-/* Records are Before- and AfterOperationEvents; AfterOperationFailedEvents among the latter. */
+/* Records are all that tells of a trace but its TraceMetadata, and those that the program hands
+ * over. */
 #define AGENT_COUNTERS(COUNTER)                                                                    \
     COUNTER(sent, "records handed to the writer")                                                  \
     COUNTER(bytes, "bytes handed to the writer")                                                   \
     COUNTER(connections, "connections made")                                                       \
     COUNTER(dropped_ring_full, "records dropped because a thread's ring was full")                 \
     COUNTER(dropped_disconnected, "records dropped because no collector took them")                \
+    COUNTER(dropped_queue_full, "records that the program handed over dropped: no room")           \
     COUNTER(dropped_no_memory, "records dropped because memory was short")                         \
     COUNTER(unmatched, "ends without a beginning, and beginnings without an end")                  \
     COUNTER(operations, "operations known")                                                        \

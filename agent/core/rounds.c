@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "agent/core/drain.h"
+#include "agent/core/loose.h"
 #include "agent/core/rings.h"
 
 #define IDLE_NS 100000000u /* how long a record can lie in a ring before it is looked for */
@@ -40,7 +41,7 @@ static uint64_t take_all(struct rounds *rounds)
 {
     struct track_sink *sink = &rounds->outlet.sink;
 
-    return drain_rings(sink, &rounds->ring_dropped);
+    return drain_rings(sink, &rounds->ring_dropped) + loose_drain(sink);
 }
 
 static void publish(struct rounds *rounds)
@@ -55,9 +56,9 @@ static void publish(struct rounds *rounds)
 static void tell_losses(struct rounds *rounds)
 {
     struct outlet *outlet = &rounds->outlet;
-    uint64_t no_memory = atomic_load(&rings.dropped_no_memory),
-             losses = rounds->ring_dropped + outlet->sink.lost + no_memory;
-    char text[200];
+    uint64_t queue = loose_dropped(), no_memory = atomic_load(&rings.dropped_no_memory),
+             losses = rounds->ring_dropped + outlet->sink.lost + queue + no_memory;
+    char text[240];
 
     if (rounds->told_connection != outlet->sink.connection)
         rounds->told = 0;
@@ -65,9 +66,10 @@ static void tell_losses(struct rounds *rounds)
     if (losses == rounds->told)
         return;
     snprintf(text, sizeof(text),
-        "kieker:counters dropped_ring_full=%llu dropped_disconnected=%llu dropped_no_memory=%llu",
+        "kieker:counters dropped_ring_full=%llu dropped_disconnected=%llu dropped_queue_full=%llu "
+        "dropped_no_memory=%llu",
         (unsigned long long)rounds->ring_dropped, (unsigned long long)outlet->sink.lost,
-        (unsigned long long)no_memory);
+        (unsigned long long)queue, (unsigned long long)no_memory);
     if (!outlet_put_text(outlet, text))
         return;
     rounds->told = losses;

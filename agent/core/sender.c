@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "agent/core/loose.h"
 #include "agent/core/rings.h"
 #include "agent/core/rounds.h"
 
@@ -220,6 +221,7 @@ void sender_stats(const struct sender *sender, struct agent_stats *stats)
     stats->sent += atomic_load(&outlet->sent);
     stats->bytes += atomic_load(&outlet->bytes);
     stats->connections += atomic_load(&outlet->connections);
+    stats->dropped_queue_full += loose_dropped();
     stats->dropped_disconnected += atomic_load(&sender->rounds.lost);
     stats->unmatched += atomic_load(&sender->rounds.unmatched);
 }
@@ -231,15 +233,18 @@ int sender_has_complained(const struct sender *sender)
 
 void sender_lock(struct sender *sender)
 {
+    loose_lock();
     writer_lock(&sender->rounds.outlet.writer);
 }
 
 void sender_unlock(struct sender *sender)
 {
     writer_unlock(&sender->rounds.outlet.writer);
+    loose_unlock();
 }
 
 void sender_disown(struct sender *sender)
 {
     writer_disown(&sender->rounds.outlet.writer);
+    loose_after_fork();
 }

@@ -50,7 +50,7 @@ void sender_stats(const struct sender *sender, struct agent_stats *stats);
 /* Whether it has reported that there is no collector. */
 int sender_has_complained(const struct sender *sender);
 
-/* Around fork, as in writer.h. */
+/* Around fork, as in writer.h and loose.h. */
 void sender_lock(struct sender *sender);
 void sender_unlock(struct sender *sender);
 void sender_disown(struct sender *sender);

@@ -14,22 +14,19 @@
 #include <stdint.h>
 
 #include "agent/core/operations.h"
+#include "record/types.h"
 
 #define STREAM_BYTES (256u << 10)
 #define STREAM_ROOM                                                                                \
     (16u << 10) /* what one call of a stream_put_* can take: its texts and its records */
-#define STREAM_TEXT_MAX 4096u /* bytes of one text */
+#define STREAM_TEXT_MAX 8192u /* bytes of one text */
 #define STREAM_NO_PARENT UINT32_MAX
 #define STREAM_NO_SESSION "<no-session-id>"
 
 enum stream_class {
-    STREAM_TRACE,
-    STREAM_BEFORE,
-    STREAM_AFTER,
-    STREAM_FAILED,
-    STREAM_METADATA,
-    STREAM_SPLIT,
-    STREAM_CLASSES
+    STREAM_BEFORE = RECORD_BEFORE_OPERATION,
+    STREAM_AFTER = RECORD_AFTER_OPERATION,
+    STREAM_FAILED = RECORD_AFTER_OPERATION_FAILED
 };
 
 /* What a stream may need the texts of. */
@@ -39,31 +36,42 @@ struct stream_source {
     const char *host;
 };
 
+/* What a record begins with: its class and no logging timestamp, as they are written. */
+struct stream_head {
+    unsigned char bytes[12];
+};
+
+/* Numbers of texts, or of operations -> registry ids. */
+struct stream_ids {
+    uint32_t *of; /* id + 1; 0: not announced */
+    uint32_t capacity;
+};
+
 struct stream {
     const struct stream_source *source;
     unsigned char *buffer; /* `used` of STREAM_BYTES */
     size_t used;
     uint64_t records; /* that are in the buffer, TraceMetadata and the like left out */
     uint32_t next_id;
-    uint32_t classes[STREAM_CLASSES];
+    uint32_t classes[RECORD_TYPES]; /* their ids; 0, which is the hello's: not announced */
+    struct stream_head heads[RECORD_TYPES];
     uint32_t session, host;
-    struct stream_ids {
-        uint32_t *of; /* a text's registry id + 1; 0: not announced */
-        uint32_t capacity;
-    } names, causes;
+    struct stream_ids names, causes, signatures;
     struct stream_pair {
         uint32_t
             ids[2]; /* of operation and component, as they are written; both 0: not announced */
     } * pairs;
     uint32_t pair_capacity;
+    struct texts loose_texts; /* the short ones of loose records */
+    struct stream_ids loose, scratch;
 };
 
 /* 0, or -1 when memory is short. stream_fini in either case. */
 int stream_init(struct stream *stream, const struct stream_source *source);
 void stream_fini(struct stream *stream);
 
-/* Begins anew, as on a new connection: nothing in the buffer, nothing announced but `hello`, the
- * metadata and the classes. */
+/* Begins anew, as on a new connection: nothing in the buffer, nothing announced but `hello` and the
+ * metadata. */
 void stream_restart(struct stream *stream, const char *hello);
 
 /* Whether everything that one stream_put_* writes still fits. */
@@ -97,5 +105,39 @@ void stream_put_split(struct stream *stream, int64_t at, int64_t trace, uint32_t
  * `cause`) of a call. */
 void stream_put_event(struct stream *stream, enum stream_class class, int64_t at, int64_t trace,
     uint32_t order, uint32_t operation, uint32_t cause);
+
+/*
+ * A whole call, in place of the two events: `order` counts the calls of its trace in order of their
+ * beginnings, `depth` those around it. Its operation is named component.operation(), with other
+ * characters for those that would be read as something else there.
+ */
+void stream_put_execution(struct stream *stream, int64_t trace, uint32_t operation, int64_t begun,
+    int64_t ended, uint32_t order, uint32_t depth);
+
+#define STREAM_LOOSE_MAX (32u << 10) /* bytes of a loose record's values */
+
+/* What stream_put_loose may take in the buffer. */
+static inline size_t stream_loose_room(size_t size)
+{
+    return 4 * size + 512;
+}
+
+/*
+ * Any record. `values` are its fields as on the wire, but for strings, which are their length (32
+ * bits) and their bytes. `size` of them, in order.
+ */
+void stream_put_loose(
+    struct stream *stream, enum record_id type, const unsigned char *values, size_t size);
+
+/* For the above: the id of a text, announced now. */
+uint32_t stream_announce(struct stream *stream, const char *bytes, size_t size);
+
+/* The id that `ids` has for that number, announced with those bytes if it has none yet. */
+uint32_t stream_id(
+    struct stream *stream, struct stream_ids *ids, uint32_t number, const char *bytes, size_t size);
+
+/* Writes a record's head, whose class is announced if need be before `*at`; gives where the fields
+ * begin. */
+unsigned char *stream_put_head(struct stream *stream, enum record_id type);
 
 #endif

@@ -16,6 +16,7 @@
 #include "agent/python/probes.h"
 #include "agent/python/process.h"
 #include "agent/python/program.h"
+#include "agent/python/records.h"
 
 /* A probe that waits long lets other Python threads run. */
 static void *on_wait(void)
@@ -169,6 +170,7 @@ static PyMethodDef *const more_methods[] = {
     monitor_methods,
     probes_methods,
     program_methods,
+    records_methods,
 };
 
 static int on_exec(PyObject *module)

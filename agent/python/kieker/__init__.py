@@ -71,7 +71,7 @@ def _component(frame):
 def stats():
     """The agent's counters since its start, a dict of int: records are counted, and bytes where the name says so.
 
-    sent, bytes: handed to the writer. connections: made. dropped_ring_full, dropped_disconnected, dropped_no_memory:
+    sent, bytes: handed to the writer. connections: made. dropped_ring_full, dropped_disconnected, dropped_queue_full, dropped_no_memory:
     records lost because the program was faster than the collector and was not to wait, because there was no collector, or
     for want of memory. unmatched: ends of calls without a beginning, and the reverse. operations, causes, threads: known so
     far. woven_modules, woven_from_cache, woven_operations: modules woven at their import, how many of them from cached
