@@ -53,12 +53,11 @@ class InstrumentOnImportFinder(Hook):
         """Whether the pattern is in the path of a module (without .py) or of a package."""
         return self._pattern is None or self._pattern.search(place) is not None
 
-    def find_spec(self, fullname, path=None, target=None):
-        spec = super().find_spec(fullname, path, target)
-        if spec is not None and spec.has_location and self._own_selection.has(fullname, spec.origin):
-            self._found.append((fullname, spec))
+    def _prepare(self, spec):
+        super()._prepare(spec)
+        if spec.has_location and self._own_selection.has(spec.name, spec.origin):
+            self._found.append((spec.name, spec))
             if self.debug_detail:
                 print("observed: %s" % spec.origin)
             elif self.debug_on:
-                print("observed: %s" % fullname)
-        return spec
+                print("observed: %s" % spec.name)
