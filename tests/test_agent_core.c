@@ -234,6 +234,7 @@ static void set_up(void)
     ck_assert_int_eq(stream_init(&f.stream, &f.source), 0);
     f.clock = (struct clock){.wall = 1000000, .rate = 1ull << 32};
     f.sink.clock = &f.clock;
+    f.sink.operations = &f.operations;
     f.sink.next_trace = 1ll << 40;
     f.sink.on_full = on_full;
     track_init(&f.track, 77);

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/core/activation.h"
 #include "agent/core/clock.h"
 #include "agent/core/endings.h"
 #include "agent/core/rings.h"
@@ -51,6 +52,22 @@ uint32_t agent_operation(
 {
     pthread_once(&tables_once, make_tables);
     return operations_add(&agent.operations, name, name_size, component, component_size);
+}
+
+const struct operation *agent_operation_get(uint32_t operation)
+{
+    return operations_get(&agent.operations, operation);
+}
+
+uint32_t agent_operations(void)
+{
+    return atomic_load(&agent.operations.count);
+}
+
+int agent_activate(const char *pattern, int on)
+{
+    pthread_once(&tables_once, make_tables);
+    return activation_set(&agent.operations, pattern, on);
 }
 
 void agent_operation_names(
@@ -213,6 +230,7 @@ static void after_fork_in_child(void)
         agent.sender = NULL;
     }
     pthread_mutex_unlock(&agent.causes.lock);
+    operations_forget_calls(&agent.operations);
     operations_unlock(&agent.operations);
     rings_after_fork(agent.parked);
     if (atomic_load(&rings.state) == RINGS_RUNNING)

@@ -90,6 +90,15 @@ uint32_t agent_operation(
 /* The number of the cause of a failure, for probe_failed; the text is kept once. */
 uint32_t agent_cause(const char *text, size_t size);
 
+/* An operation that agent_operation gave, with what is counted of it. It stays where it is. */
+const struct operation *agent_operation_get(uint32_t operation);
+
+/* How many operations there are; their numbers lie below that. */
+uint32_t agent_operations(void);
+
+/* Switches operations on or off, see activation.h: how many there are that fit, or -1. */
+int agent_activate(const char *pattern, int on);
+
 /* The names of an operation that agent_operation gave. */
 void agent_operation_names(
     uint32_t operation, const struct text **name, const struct text **component);

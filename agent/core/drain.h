@@ -11,4 +11,8 @@ struct track_sink;
  * found no room in them so far. */
 uint64_t drain_rings(struct track_sink *sink, uint64_t *dropped);
 
+/* Nothing more will be recorded: ends the calls that are open in any thread or fiber, so that the
+ * traces that were sent are whole. */
+void drain_close(struct track_sink *sink);
+
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/core/operations.h"
 
+#include "agent/core/activation.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,7 +51,8 @@ static uint32_t add_locked(struct operations *operations, uint32_t name, uint32_
         *chunk = calloc(OPERATIONS_CHUNK, sizeof(struct operation));
     if (*chunk == NULL || map_put(&operations->by_names, key, count) != 0)
         return OPERATIONS_NONE;
-    (*chunk)[count % OPERATIONS_CHUNK] = (struct operation){name, component};
+    (*chunk)[count % OPERATIONS_CHUNK] = (struct operation){.name = name, .component = component};
+    activation_apply(operations, &(*chunk)[count % OPERATIONS_CHUNK]);
     atomic_store_explicit(&operations->count, count + 1, memory_order_release);
     return count;
 }
@@ -68,6 +71,14 @@ uint32_t operations_add(struct operations *operations, const char *name, size_t 
     number = add_locked(operations, name_text, component_text);
     pthread_mutex_unlock(&operations->lock);
     return number;
+}
+
+void operations_forget_calls(struct operations *operations)
+{
+    for (uint32_t i = 0; i < atomic_load(&operations->count); i++) {
+        operations_of_sender(operations, i)->open = 0;
+        atomic_store(&operations_of_sender(operations, i)->calls, 0);
+    }
 }
 
 void operations_lock(struct operations *operations)

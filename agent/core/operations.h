@@ -17,6 +17,11 @@
 
 struct operation {
     uint32_t name, component; /* numbers in `texts` */
+    _Atomic uint8_t is_off;   /* probes record nothing */
+    _Atomic uint8_t unwanted; /* it is to be off, see activation.h */
+    uint8_t was_off;          /* the sender's: at any time */
+    uint32_t open;            /* the sender's: calls that have begun and not ended */
+    _Atomic uint64_t calls;   /* that the sender has seen begin */
 };
 
 struct operations {
@@ -41,6 +46,33 @@ static inline const struct operation *operations_get(
 {
     return &operations->chunks[number / OPERATIONS_CHUNK][number % OPERATIONS_CHUNK];
 }
+
+/* The same, for the sender. */
+static inline struct operation *operations_of_sender(struct operations *operations, uint32_t number)
+{
+    return &operations->chunks[number / OPERATIONS_CHUNK][number % OPERATIONS_CHUNK];
+}
+
+static inline int operation_is_unwanted(const struct operation *operation)
+{
+    return atomic_load_explicit(&operation->unwanted, memory_order_relaxed);
+}
+
+/* A call of it begins or ends, as the sender sees it. */
+static inline void operation_began(struct operation *operation)
+{
+    operation->open++;
+    atomic_store_explicit(&operation->calls,
+        atomic_load_explicit(&operation->calls, memory_order_relaxed) + 1, memory_order_relaxed);
+}
+
+static inline void operation_ended(struct operation *operation)
+{
+    operation->open--;
+}
+
+/* In a forked child: no call has been made. */
+void operations_forget_calls(struct operations *operations);
 
 /* For fork: no other thread is inside between the two. */
 void operations_lock(struct operations *operations);

@@ -7,6 +7,7 @@
 #include "agent/core/clock.h"
 #include "agent/core/rings.h"
 #include "agent/core/say.h"
+#include "agent/core/tracks.h"
 
 #define CONNECTING_NS 5000000u    /* how often an answer to a connection request is looked for */
 #define RETRY_FIRST_NS 100000000u /* between connection requests, */
@@ -24,6 +25,10 @@ int outlet_init(struct outlet *outlet, const char *writer, const char *hello,
     outlet->retry_after = RETRY_FIRST_NS;
     outlet->give_up = UINT64_MAX;
     outlet->sink.on_full = on_full;
+    outlet->sink.operations = source->operations;
+    outlet->sink.tracks = tracks_new();
+    if (outlet->sink.tracks == NULL)
+        return writer_refuse(&outlet->writer, "out of memory", "");
     if (writer_init(&outlet->writer, writer) != 0)
         return -1;
     return stream_init(&outlet->stream, source) == 0
@@ -34,6 +39,7 @@ int outlet_init(struct outlet *outlet, const char *writer, const char *hello,
 void outlet_fini(struct outlet *outlet)
 {
     writer_fini(&outlet->writer);
+    tracks_free(outlet->sink.tracks);
     stream_fini(&outlet->stream);
 }
 

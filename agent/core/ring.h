@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "agent/core/fiber.h"
 #include "agent/core/track.h"
 
 #define RING_ENTRIES (1u << 14)
@@ -19,22 +20,27 @@ enum ring_kind {
     RING_ENTER,
     RING_LEAVE,
     RING_FAILED, /* the cause of a call's end; its RING_LEAVE follows */
-    RING_UNSEEN  /* in place of the operation: how many calls ended without an entry, for want of
-                    room */
+    /* These have a number in place of operation and cause. */
+    RING_UNSEEN, /* so many calls of this fiber have ended without an entry, for want of room */
+    RING_FIBER,  /* what follows belongs to that fiber; 0: the thread's own */
+    RING_SPLIT,  /* something is being started here: the number says what, see fiber_split */
+    RING_START   /* the fiber was started at the RING_SPLIT of that number */
 };
 
 struct ring_entry {
     uint64_t ticks; /* see clock.h */
-    uint64_t word;  /* operation; cause above bit 32; kind above bit 62 */
+    uint64_t word;  /* operation; cause above bit 32; kind above bit 60. Or a number and the kind */
 };
 
+#define RING_KIND_SHIFT 60
 #define RING_WORD(kind, operation, cause)                                                          \
-    ((uint64_t)(kind) << 62 | (uint64_t)(cause) << 32 | (operation))
-#define RING_CAUSE_MAX ((1u << 30) - 1)
+    ((uint64_t)(kind) << RING_KIND_SHIFT | (uint64_t)(cause) << 32 | (operation))
+#define RING_CAUSE_MAX ((1u << (RING_KIND_SHIFT - 32)) - 1)
+#define RING_NUMBER_MAX ((1ull << RING_KIND_SHIFT) - 1)
 
 static inline enum ring_kind ring_kind(uint64_t word)
 {
-    return (enum ring_kind)(word >> 62);
+    return (enum ring_kind)(word >> RING_KIND_SHIFT);
 }
 
 static inline uint32_t ring_operation(uint64_t word)
@@ -47,14 +53,19 @@ static inline uint32_t ring_cause(uint64_t word)
     return (uint32_t)(word >> 32) & RING_CAUSE_MAX;
 }
 
+static inline uint64_t ring_number(uint64_t word)
+{
+    return word & RING_NUMBER_MAX;
+}
+
 struct ring {
     /* The owner's. */
     _Atomic uint64_t head; /* entries below it can be read */
     uint64_t limit;        /* from here on the owner has to look again how much room there is */
-    int64_t depth;    /* calls that have begun and will still write their end; less than 0 if some
-                         began unseen */
-    uint64_t skipped; /* depth inside a call that was dropped; nothing is written meanwhile */
-    _Atomic uint32_t unseen;  /* ends that were dropped and are still to be said */
+    int64_t depth; /* calls that have begun and will still write their end, in all fibers; less than
+                      0 if some began unseen */
+    uint64_t written;         /* the fiber that the last entry belongs to */
+    struct fiber own;         /* the thread's own */
     int impatient;            /* a wait for room was in vain: no further one until there is some */
     _Atomic uint64_t dropped; /* records that were never written, for want of room */
     _Atomic int finished;     /* the owner has ended; nothing will be written any more */
@@ -62,7 +73,9 @@ struct ring {
 
     /* The reader's. */
     _Alignas(64) _Atomic uint64_t tail; /* entries below it have been taken */
-    struct track track;
+    struct track track;                 /* of the thread's own fiber */
+    struct track *reading;              /* of the fiber that entries belong to; NULL: its own */
+    int being_read;
     struct ring *next;
 
     _Alignas(64) struct ring_entry entries[RING_ENTRIES];

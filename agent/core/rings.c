@@ -24,15 +24,16 @@ struct rings rings = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 PROBE_THREAD struct ring *probe_ring;
 
-/* The thread's ring also while probe_ring is NULL. */
-static PROBE_THREAD struct ring *own_ring;
+PROBE_THREAD struct ring *rings_own;
 
 static pthread_key_t ended;
 
 static void on_thread_end(void *ring)
 {
     probe_ring = NULL;
-    own_ring = NULL;
+    rings_own = NULL;
+    free(((struct ring *)ring)->own.frames);
+    ((struct ring *)ring)->own = (struct fiber){0};
     atomic_store_explicit(&((struct ring *)ring)->finished, 1, memory_order_release);
 }
 
@@ -73,11 +74,12 @@ static struct ring *take_ring(void)
     return ring;
 }
 
-/* A ring for this thread; NULL when there is no memory for one. */
-static struct ring *attach(void)
+struct ring *rings_attach(void)
 {
-    struct ring *ring;
+    struct ring *ring = rings_own;
 
+    if (ring != NULL || atomic_load(&rings.state) != RINGS_RUNNING)
+        return ring;
     pthread_mutex_lock(&rings.lock);
     ring = take_ring();
     if (ring != NULL && pthread_setspecific(ended, ring) != 0) {
@@ -92,7 +94,7 @@ static struct ring *attach(void)
         rings.threads++;
     }
     pthread_mutex_unlock(&rings.lock);
-    own_ring = ring;
+    rings_own = ring;
     return ring;
 }
 
@@ -117,8 +119,8 @@ void rings_sweep(void)
         struct ring *ring = *at;
 
         if (atomic_load_explicit(&ring->finished, memory_order_acquire) &&
-            atomic_load(&ring->head) == atomic_load(&ring->tail) &&
-            atomic_load(&ring->unseen) == 0) {
+            atomic_load(&ring->head) == atomic_load(&ring->tail) && ring->track.depth == 0 &&
+            ring->reading == NULL) {
             *at = ring->next;
             put_aside(ring);
         } else {
@@ -135,6 +137,7 @@ void rings_notice(void)
 /* The ring of a thread that there is not in this process. */
 static void forget(struct ring *ring, int whole)
 {
+    free(ring->own.frames);
     if (!whole)
         return;
     track_fini(&ring->track);
@@ -145,9 +148,13 @@ static void forget(struct ring *ring, int whole)
  * their ends find nothing. */
 static void clear(struct ring *ring, int whole)
 {
+    struct fiber own = {
+        .frames = ring->own.frames, .depth = ring->own.depth, .capacity = ring->own.capacity};
+
     if (whole)
         track_fini(&ring->track);
     memset(ring, 0, offsetof(struct ring, entries));
+    ring->own = own;
     ring->thread_id = syscall(SYS_gettid);
     track_init(&ring->track, ring->thread_id);
 }
@@ -156,15 +163,16 @@ void rings_after_fork(int whole)
 {
     for (struct ring *ring = rings.all, *next; ring != NULL; ring = next) {
         next = ring->next;
-        if (ring != own_ring)
+        if (ring != rings_own)
             forget(ring, whole);
     }
     probe_ring = NULL;
-    rings.all = own_ring;
-    if (own_ring != NULL)
-        clear(own_ring, whole);
+    rings.all = rings_own;
+    rings.reading = NULL;
+    if (rings_own != NULL)
+        clear(rings_own, whole);
     rings.dropped = 0;
-    rings.threads = own_ring != NULL;
+    rings.threads = rings_own != NULL;
     atomic_store(&rings.dropped_no_memory, 0);
     atomic_store(&rings.connected, 0);
     atomic_store(&rings.sleeping, 0);
@@ -186,10 +194,13 @@ static void count_dropped(struct ring *ring)
         atomic_load_explicit(&ring->dropped, memory_order_relaxed) + 1, memory_order_relaxed);
 }
 
+/* What can come before an entry: RING_FIBER, RING_START, RING_UNSEEN. */
+#define PREAMBLE 3u
+
 /*
  * How many entries a beginning of a call finds room for. When dropping, each open call keeps room
- * for its end and the cause of it, so that a call that was begun is always ended; but no more than
- * half the ring, or deep recursion would shut it.
+ * for its end, the cause of it and the fiber's name, so that a call that was begun is always ended;
+ * but no more than half the ring, or deep recursion would shut it.
  */
 static uint64_t room_to_begin(const struct ring *ring)
 {
@@ -197,10 +208,10 @@ static uint64_t room_to_begin(const struct ring *ring)
 
     if (rings.when_full == AGENT_BLOCK)
         return room;
-    kept = ring->depth > 0 ? 2 * (uint64_t)ring->depth : 0;
+    kept = ring->depth > 0 ? 3 * (uint64_t)ring->depth : 0;
     if (kept > RING_ENTRIES / 2)
         kept = RING_ENTRIES / 2;
-    return room > kept ? (room - kept) / 3 : 0;
+    return room > kept + PREAMBLE ? (room - kept - PREAMBLE) / 4 : 0;
 }
 
 /* How far the quick way may go on before it has to look again; wakes the sender when enough waits
@@ -254,15 +265,35 @@ static int wait_for_room(struct ring *ring, uint64_t wanted)
     return !ring->impatient;
 }
 
-static uint32_t unseen(const struct ring *ring)
+/* Whether the kind is a call's beginning or end, that is a record. */
+static int is_record(enum ring_kind kind)
 {
-    return atomic_load_explicit(&ring->unseen, memory_order_relaxed);
+    return kind == RING_ENTER || kind == RING_LEAVE;
+}
+
+/* Entries that must come before the next one of this fiber. */
+static uint64_t preamble(const struct ring *ring, const struct fiber *fiber)
+{
+    return (ring->written != fiber->id) + (fiber->start != 0) + (fiber->unseen != 0);
+}
+
+static void put_preamble(struct ring *ring, struct fiber *fiber)
+{
+    if (ring->written != fiber->id)
+        ring_put(ring, clock_ticks(), RING_WORD(RING_FIBER, 0, 0) | fiber->id);
+    ring->written = fiber->id;
+    if (fiber->start != 0)
+        ring_put(ring, clock_ticks(), RING_WORD(RING_START, 0, 0) | fiber->start);
+    fiber->start = 0;
+    if (fiber->unseen != 0)
+        ring_put(ring, clock_ticks(), RING_WORD(RING_UNSEEN, 0, 0) | fiber->unseen);
+    fiber->unseen = 0;
 }
 
 /* 1 when there is room for that entry, and for what has to be said before it. */
-static int make_room(struct ring *ring, enum ring_kind kind)
+static int make_room(struct ring *ring, const struct fiber *fiber, enum ring_kind kind)
 {
-    uint64_t wanted = unseen(ring) > 0 ? 2 : 1;
+    uint64_t wanted = 1 + preamble(ring, fiber);
 
     if (ring_room(ring) >= wanted && (kind != RING_ENTER || room_to_begin(ring) > 0)) {
         ring->impatient = 0;
@@ -273,46 +304,44 @@ static int make_room(struct ring *ring, enum ring_kind kind)
 }
 
 /* Inside a call that was dropped, everything is; behind its end, recording goes on. */
-static void skip(struct ring *ring, enum ring_kind kind)
+static void skip(struct ring *ring, struct fiber *fiber, enum ring_kind kind)
 {
-    if (kind == RING_FAILED)
+    if (!is_record(kind))
         return;
     count_dropped(ring);
-    ring->skipped += kind == RING_ENTER ? 1 : -1ul;
-    if (ring->skipped == 0 && unseen(ring) == 0)
+    fiber->skipped += kind == RING_ENTER ? 1 : -1ul;
+    if (fiber->skipped == 0 && preamble(ring, fiber) == 0)
         probe_ring = ring;
 }
 
 /* There is no room: a beginning is dropped with its whole call; an end that was dropped is made up
  * for later. */
-static void drop(struct ring *ring, enum ring_kind kind)
+static void drop(struct ring *ring, struct fiber *fiber, enum ring_kind kind)
 {
-    if (kind == RING_FAILED)
+    if (!is_record(kind))
         return;
     probe_ring = NULL;
     if (kind == RING_ENTER) {
         count_dropped(ring);
-        ring->skipped = 1;
+        fiber->skipped = 1;
     } else {
-        atomic_store_explicit(&ring->unseen, unseen(ring) + 1, memory_order_relaxed);
+        fiber->unseen++;
         ring->depth--;
     }
 }
 
-static void record(struct ring *ring, enum ring_kind kind, uint64_t word)
+static void record(struct ring *ring, struct fiber *fiber, enum ring_kind kind, uint64_t word)
 {
-    if (ring->skipped > 0) {
-        skip(ring, kind);
+    if (fiber->skipped > 0) {
+        skip(ring, fiber, kind);
         return;
     }
-    if (!make_room(ring, kind)) {
-        drop(ring, kind);
+    if (!make_room(ring, fiber, kind)) {
+        drop(ring, fiber, kind);
         return;
     }
-    if (unseen(ring) > 0)
-        ring_put(ring, clock_ticks(), RING_WORD(RING_UNSEEN, unseen(ring), 0));
-    atomic_store_explicit(&ring->unseen, 0, memory_order_relaxed);
-    if (kind != RING_FAILED)
+    put_preamble(ring, fiber);
+    if (is_record(kind))
         ring->depth += kind == RING_ENTER ? 1 : -1;
     ring_put(ring, clock_ticks(), word);
     set_limit(ring);
@@ -321,7 +350,7 @@ static void record(struct ring *ring, enum ring_kind kind, uint64_t word)
 
 void probe_record_slowly(uint64_t word)
 {
-    struct ring *ring = own_ring;
+    struct ring *ring;
     int state = atomic_load(&rings.state);
 
     if (state == RINGS_OFF)
@@ -338,12 +367,11 @@ void probe_record_slowly(uint64_t word)
         if (atomic_load(&rings.state) != RINGS_RUNNING)
             return;
     }
-    if (ring == NULL)
-        ring = attach();
+    ring = rings_attach();
     if (ring == NULL) {
-        if (ring_kind(word) != RING_FAILED)
+        if (is_record(ring_kind(word)))
             atomic_fetch_add(&rings.dropped_no_memory, 1);
         return;
     }
-    record(ring, ring_kind(word), word);
+    record(ring, fiber_current(), ring_kind(word), word);
 }

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "agent/core/agent.h"
+#include "agent/core/probe.h"
 #include "agent/core/ring.h"
 
 #define RINGS_SPARE 8 /* rings of ended threads that are kept for new ones */
@@ -33,12 +34,20 @@ struct rings {
     void (*on_waited)(void *token);
     void (*on_asleep)(void); /* starts the sender, or turns the probes off; with the lock held */
     struct ring *all, *spare;
+    struct ring *reading; /* the sender's: the rings that it takes from in this round */
     unsigned spares, threads;
     uint64_t dropped;                   /* records, by threads that have ended */
     _Atomic uint64_t dropped_no_memory; /* records of threads that got no ring */
 };
 
 extern struct rings rings;
+
+/* This thread's ring, also while probe_ring is NULL; NULL before its first record. */
+extern PROBE_THREAD struct ring *rings_own;
+
+/* This thread's ring, made if there is none; NULL when there is no memory for one, or nothing is
+ * recorded. */
+struct ring *rings_attach(void);
 
 /* Once in a process. 0, or -1. */
 int rings_init(void);

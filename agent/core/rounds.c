@@ -107,6 +107,7 @@ uint64_t rounds_pause(const struct rounds *rounds)
 void rounds_end(struct rounds *rounds)
 {
     take_all(rounds);
+    drain_close(&rounds->outlet.sink);
     tell_losses(rounds);
     outlet_finish(&rounds->outlet);
     publish(rounds);

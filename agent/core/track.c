@@ -5,10 +5,12 @@
 #include <string.h>
 
 #include "agent/core/clock.h"
+#include "agent/core/operations.h"
 #include "agent/core/ring.h"
 #include "agent/core/stream.h"
 
-#define FRAMES_FIRST 64u
+#define FRAMES_FIRST 8u
+#define CAUSE_MASK ((1u << 29) - 1)
 
 void track_init(struct track *track, int64_t thread_id)
 {
@@ -40,13 +42,20 @@ static void put(struct track *track, struct track_sink *sink, enum stream_class 
  * meanwhile. */
 static int announce(struct track *track, struct track_sink *sink)
 {
+    int has_parent = track->parent.connection == sink->connection;
+
     track->trace = sink->next_trace++;
     track->order = 0;
     track->connection = sink->connection;
-    stream_put_trace(sink->stream, track->trace, track->thread_id, track->trace, STREAM_NO_PARENT);
+    stream_put_trace(sink->stream, track->trace, track->thread_id,
+        has_parent ? track->parent.trace : track->trace,
+        has_parent ? track->parent.order : STREAM_NO_PARENT);
+    track->parent.connection = 0;
     for (size_t i = 0; i < track->depth; i++) {
         struct track_frame *frame = &track->frames[i];
 
+        if (frame->is_mute)
+            continue;
         if (!has_room(sink))
             return 0;
         put(track, sink, STREAM_BEFORE, frame->at, frame->operation, 0);
@@ -78,8 +87,9 @@ static int grow(struct track *track)
     return 0;
 }
 
-static void begin(struct track *track, struct track_sink *sink, int64_t at, uint32_t operation)
+static void begin(struct track *track, struct track_sink *sink, int64_t at, uint32_t number)
 {
+    struct operation *operation = operations_of_sender(sink->operations, number);
     struct track_frame *frame;
     int ready;
 
@@ -88,16 +98,19 @@ static void begin(struct track *track, struct track_sink *sink, int64_t at, uint
         sink->lost++;
         return;
     }
-    if (track->depth == 0)
+    operation_began(operation);
+    if (operation_is_unwanted(operation)) {
+        track->frames[track->depth++] =
+            (struct track_frame){.at = at, .operation = number, .is_mute = 1};
+        return;
+    }
+    if (track->loud++ == 0)
         track->connection = 0;
     ready = is_ready(track, sink);
     frame = &track->frames[track->depth++];
-    frame->at = at;
-    frame->operation = operation;
-    frame->cause = 0;
-    frame->lost = !ready;
+    *frame = (struct track_frame){.at = at, .operation = number, .lost = !ready};
     if (ready)
-        put(track, sink, STREAM_BEFORE, at, operation, 0);
+        put(track, sink, STREAM_BEFORE, at, number, 0);
     else
         sink->lost++;
 }
@@ -107,12 +120,18 @@ static void end(struct track *track, struct track_sink *sink, int64_t at)
 {
     struct track_frame *frame = &track->frames[track->depth - 1];
 
+    operation_ended(operations_of_sender(sink->operations, frame->operation));
+    if (frame->is_mute) {
+        track->depth--;
+        return;
+    }
     if (!is_ready(track, sink))
         sink->lost++;
     else if (frame->cause != 0)
         put(track, sink, STREAM_FAILED, at, frame->operation, frame->cause - 1u);
     else
         put(track, sink, STREAM_AFTER, at, frame->operation, 0);
+    track->loud--;
     track->depth--;
 }
 
@@ -122,8 +141,8 @@ static void end_unseen(struct track *track, struct track_sink *sink, int64_t at)
     struct track_frame *frame = &track->frames[track->depth - 1];
 
     if (frame->cause == 0)
-        frame->cause = (sink->unfinished + 1) & 0x7FFFFFFFu;
-    sink->unmatched++;
+        frame->cause = (sink->unfinished + 1) & CAUSE_MASK;
+    sink->unmatched += !frame->is_mute;
     end(track, sink, at);
 }
 
@@ -139,7 +158,8 @@ static int find(struct track *track, struct track_sink *sink, int64_t at, uint32
     while (i > 0 && track->frames[i - 1].operation != operation)
         i--;
     if (i == 0) {
-        sink->unmatched++;
+        /* What began while its operation was switched off is no surprise. */
+        sink->unmatched += !operations_of_sender(sink->operations, operation)->was_off;
         return 0;
     }
     while (track->depth > i)
@@ -155,23 +175,29 @@ static void miss_end(struct track *track, struct track_sink *sink, int64_t at)
         end_unseen(track, sink, at);
 }
 
+/* The entry's wall time. The clock is refined now and then: then a moment can come out some ns
+ * earlier than the one before it. */
+static int64_t time_of(struct track *track, const struct track_sink *sink, uint64_t ticks)
+{
+    int64_t at = clock_wall(sink->clock, ticks);
+
+    if (at > track->last)
+        track->last = at;
+    return track->last;
+}
+
 void track_apply(struct track *track, struct track_sink *sink, const struct ring_entry *entry)
 {
     enum ring_kind kind = ring_kind(entry->word);
     uint32_t operation = ring_operation(entry->word);
-    int64_t at = clock_wall(sink->clock, entry->ticks);
+    int64_t at = time_of(track, sink, entry->ticks);
 
-    /* The clock is refined now and then: then a moment can come out some ns earlier than the one
-     * before it. */
-    if (at < track->last)
-        at = track->last;
-    track->last = at;
     if (kind == RING_ENTER) {
         begin(track, sink, at, operation);
         return;
     }
     if (kind == RING_UNSEEN) {
-        for (uint32_t i = 0; i < operation; i++)
+        for (uint64_t i = 0; i < ring_number(entry->word); i++)
             miss_end(track, sink, at);
         return;
     }
@@ -189,5 +215,27 @@ void track_apply(struct track *track, struct track_sink *sink, const struct ring
     if (kind == RING_LEAVE)
         end(track, sink, at);
     else
-        track->frames[track->depth - 1].cause = (ring_cause(entry->word) + 1) & 0x7FFFFFFFu;
+        track->frames[track->depth - 1].cause = (ring_cause(entry->word) + 1) & CAUSE_MASK;
+}
+
+struct track_parent track_split(
+    struct track *track, struct track_sink *sink, const struct ring_entry *entry)
+{
+    int64_t at = time_of(track, sink, entry->ticks);
+    struct track_parent parent = {.connection = 0};
+
+    if (track->loud == 0 || !is_ready(track, sink))
+        return parent;
+    parent = (struct track_parent){track->trace, track->order, sink->connection};
+    stream_put_split(sink->stream, at, track->trace, track->order++);
+    return parent;
+}
+
+void track_close(struct track *track, struct track_sink *sink, uint64_t ticks)
+{
+    if (track->depth == 0)
+        return;
+    for (int64_t at = time_of(track, sink, ticks); track->depth > 0;)
+        end_unseen(track, sink, at);
+    track->beyond = 0;
 }

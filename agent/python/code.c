@@ -2,12 +2,14 @@
 #include "agent/python/code.h"
 
 #include "agent/core/operations.h"
+#include "agent/python/probe.h"
 #include "agent/python/probes.h"
+#include "agent/python/starts.h"
 
 /* What placeholders are replaced with, while a tree of code objects is gone through. */
 struct binding {
     struct module_state *state;
-    PyObject *names; /* tuple of (operation, component) */
+    PyObject *names; /* tuple of (operation, component, kind) */
 };
 
 /* The index that a placeholder says; -1 when the constant is none. */
@@ -33,22 +35,22 @@ static Py_ssize_t read_placeholder(PyObject *constant)
 
 static PyObject *make_probe(struct binding *binding, Py_ssize_t index)
 {
-    PyObject *pair;
+    PyObject *triple, *name, *component;
     uint32_t operation;
+    unsigned kind;
 
     if (index >= PyTuple_GET_SIZE(binding->names)) {
         PyErr_SetString(PyExc_ValueError, "a placeholder has no operation");
         return NULL;
     }
-    pair = PyTuple_GET_ITEM(binding->names, index);
-    if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2 ||
-        !PyUnicode_Check(PyTuple_GET_ITEM(pair, 0)) ||
-        !PyUnicode_Check(PyTuple_GET_ITEM(pair, 1))) {
-        PyErr_SetString(PyExc_TypeError, "operations must be pairs of str");
+    triple = PyTuple_GET_ITEM(binding->names, index);
+    if (!PyTuple_Check(triple) || !PyArg_ParseTuple(triple, "UUI:bind", &name, &component, &kind) ||
+        kind >= PROBE_KINDS) {
+        PyErr_SetString(PyExc_TypeError, "operations must be tuples of (str, str, int)");
         return NULL;
     }
-    operation = probes_operation(PyTuple_GET_ITEM(pair, 0), PyTuple_GET_ITEM(pair, 1));
-    return operation == OPERATIONS_NONE ? NULL : probes_new(binding->state->probe_type, operation);
+    operation = probes_operation(name, component);
+    return operation == OPERATIONS_NONE ? NULL : probes_new(binding->state, operation, kind);
 }
 
 static PyObject *bind(struct binding *binding, PyObject *code);
@@ -138,18 +140,21 @@ static PyObject *code_bind_method(PyObject *module, PyObject *arguments)
     if (!PyArg_ParseTuple(
             arguments, "O!O!:bind", &PyCode_Type, &code, &PyTuple_Type, &binding.names))
         return NULL;
+    starts_look_for_tasks();
     return bind(&binding, code);
 }
 
 static PyObject *code_is_woven_method(PyObject *module, PyObject *code)
 {
+    const struct module_state *state = module_state(module);
     PyObject *constants;
 
     if (!PyCode_Check(code))
         return PyErr_Format(PyExc_TypeError, "code expected, not %.80s", Py_TYPE(code)->tp_name);
     constants = ((PyCodeObject *)code)->co_consts;
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(constants); i++)
-        if (Py_TYPE(PyTuple_GET_ITEM(constants, i)) == module_state(module)->probe_type)
+        if (Py_TYPE(PyTuple_GET_ITEM(constants, i)) == state->probe_type ||
+            Py_TYPE(PyTuple_GET_ITEM(constants, i)) == state->suspendable_type)
             Py_RETURN_TRUE;
     Py_RETURN_FALSE;
 }
@@ -265,7 +270,7 @@ static PyObject *code_loader_method(PyObject *module, PyObject *arguments)
 
 PyDoc_STRVAR(bind_doc, "bind(code, operations)\n\n"
                        "The code with probes in the place of its placeholders. operations is a "
-                       "tuple of (operation, component).\n"
+                       "tuple of (operation, component, kind).\n"
                        "Code that was just compiled or unmarshalled is changed in place.");
 
 PyDoc_STRVAR(

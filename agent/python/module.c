@@ -10,13 +10,17 @@
 #include "agent/core/agent.h"
 #include "agent/core/say.h"
 #include "agent/python/around.h"
+#include "agent/python/async.h"
 #include "agent/python/code.h"
 #include "agent/python/environment.h"
 #include "agent/python/monitor.h"
 #include "agent/python/probes.h"
+#include "agent/python/delegate.h"
 #include "agent/python/process.h"
 #include "agent/python/program.h"
 #include "agent/python/records.h"
+#include "agent/python/starts.h"
+#include "agent/python/suspendable.h"
 
 /* A probe that waits long lets other Python threads run. */
 static void *on_wait(void)
@@ -44,7 +48,6 @@ static PyObject *start(PyObject *module, PyObject *arguments)
     const char *when_full;
     char error[SAY_MAX];
 
-    (void)module;
     /* Names as they were on the command line, in whatever encoding. */
     if (!PyArg_ParseTuple(arguments, "ssO&O&:start", &options.writer, &when_full,
             PyUnicode_FSConverter, &run, PyUnicode_FSConverter, &program))
@@ -59,6 +62,8 @@ static PyObject *start(PyObject *module, PyObject *arguments)
         PyErr_SetString(agent_is_running() ? PyExc_RuntimeError : PyExc_ValueError, error);
     else
         result = Py_None;
+    if (result != NULL)
+        starts_watch(module_state(module));
     Py_XINCREF(result);
     Py_DECREF(run);
     Py_DECREF(program);
@@ -118,6 +123,52 @@ static PyObject *stats(PyObject *module, PyObject *unused)
     return all;
 }
 
+PyDoc_STRVAR(activate_doc,
+    "activate(pattern, on)\n\nSwitches the operations whose component.operation fits the shell "
+    "pattern on or off, those of now and of\nlater; how many there are. The latest pattern that "
+    "fits holds.");
+
+static PyObject *activate(PyObject *module, PyObject *arguments)
+{
+    const char *pattern;
+    int on, found;
+
+    (void)module;
+    if (!PyArg_ParseTuple(arguments, "sp:activate", &pattern, &on))
+        return NULL;
+    found = agent_activate(pattern, on);
+    if (found < 0)
+        return PyErr_Format(PyExc_RuntimeError, "there are too many patterns");
+    return PyLong_FromLong(found);
+}
+
+PyDoc_STRVAR(operation_calls_doc,
+    "operation_calls()\n\nThe operations of which calls have been recorded so far: a list of "
+    "(component, operation, calls).");
+
+static PyObject *operation_calls(PyObject *module, PyObject *unused)
+{
+    PyObject *all = PyList_New(0);
+    uint32_t count = agent_operations();
+
+    (void)module, (void)unused;
+    for (uint32_t i = 0; all != NULL && i < count; i++) {
+        uint64_t calls = atomic_load(&agent_operation_get(i)->calls);
+        const struct text *name, *component;
+        PyObject *row;
+
+        if (calls == 0)
+            continue;
+        agent_operation_names(i, &name, &component);
+        row = Py_BuildValue("(s#s#K)", component->bytes, (Py_ssize_t)component->size, name->bytes,
+            (Py_ssize_t)name->size, (unsigned long long)calls);
+        if (row == NULL || PyList_Append(all, row) != 0)
+            Py_CLEAR(all);
+        Py_XDECREF(row);
+    }
+    return all;
+}
+
 PyDoc_STRVAR(matches_doc, "matches(name, pattern)\n\nWhether the shell pattern fits all of the "
                           "name; * also matches dots.");
 
@@ -157,6 +208,8 @@ static PyMethodDef methods[] = {
     {"stop", stop, METH_O, stop_doc},
     {"is_running", is_running, METH_NOARGS, is_running_doc},
     {"stats", stats, METH_NOARGS, stats_doc},
+    {"activate", activate, METH_VARARGS, activate_doc},
+    {"operation_calls", operation_calls, METH_NOARGS, operation_calls_doc},
     {"matches", matches, METH_VARARGS, matches_doc},
     {"say", say_method, METH_O, say_doc},
     {NULL, NULL, 0, NULL},
@@ -188,6 +241,14 @@ static int on_exec(PyObject *module)
     state->probe_type = probes_make_type(module);
     if (state->probe_type == NULL || PyModule_AddType(module, state->probe_type) != 0)
         return -1;
+    state->suspendable_type = suspendable_make_type(module);
+    state->delegate_type = delegate_make_type(module);
+    state->manager_type = async_make_manager_type(module);
+    state->iterable_type = async_make_iterable_type(module);
+    state->starter_type = starts_make_type(module);
+    if (state->suspendable_type == NULL || state->delegate_type == NULL ||
+        state->manager_type == NULL || state->iterable_type == NULL || state->starter_type == NULL)
+        return -1;
     if (PyModule_AddObject(module, "PLACEHOLDER",
             PyUnicode_FromStringAndSize(CODE_PLACEHOLDER, CODE_PLACEHOLDER_SIZE)) != 0)
         return -1;
@@ -196,13 +257,27 @@ static int on_exec(PyObject *module)
 
 static int on_traverse(PyObject *module, visitproc visit, void *arg)
 {
-    Py_VISIT(module_state(module)->probe_type);
+    struct module_state *state = module_state(module);
+
+    Py_VISIT(state->probe_type);
+    Py_VISIT(state->suspendable_type);
+    Py_VISIT(state->delegate_type);
+    Py_VISIT(state->manager_type);
+    Py_VISIT(state->iterable_type);
+    Py_VISIT(state->starter_type);
     return 0;
 }
 
 static int on_clear(PyObject *module)
 {
-    Py_CLEAR(module_state(module)->probe_type);
+    struct module_state *state = module_state(module);
+
+    Py_CLEAR(state->probe_type);
+    Py_CLEAR(state->suspendable_type);
+    Py_CLEAR(state->delegate_type);
+    Py_CLEAR(state->manager_type);
+    Py_CLEAR(state->iterable_type);
+    Py_CLEAR(state->starter_type);
     return 0;
 }
 

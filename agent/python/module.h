@@ -6,13 +6,17 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <stddef.h>
 
 #ifdef Py_GIL_DISABLED
 #error "The agent needs the interpreter's lock: it cannot be built for a free-threaded Python."
 #endif
 
 struct module_state {
-    PyTypeObject *probe_type;
+    PyTypeObject *probe_type, *suspendable_type; /* probes.h, suspendable.h */
+    PyTypeObject *delegate_type;                 /* delegate.h */
+    PyTypeObject *manager_type, *iterable_type;  /* async.h */
+    PyTypeObject *starter_type;                  /* starts.h */
 };
 
 static inline struct module_state *module_state(PyObject *module)

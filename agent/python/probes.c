@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/python/probes.h"
 
-#include "agent/core/agent.h"
-#include "agent/core/probe.h"
 #include "agent/python/cause.h"
+#include "agent/python/probe.h"
+#include "agent/python/suspendable.h"
 
-struct probe {
-    PyObject_HEAD vectorcallfunc call;
-    uint32_t operation;
-};
-
-/* The exception being handled, or NULL; a new reference. */
-static PyObject *handled_exception(void)
+PyObject *probe_handled_exception(void)
 {
 #if PY_VERSION_HEX >= 0x030B0000
     return PyErr_GetHandledException();
@@ -25,38 +19,46 @@ static PyObject *handled_exception(void)
 #endif
 }
 
+void probe_fail(struct probe *probe, PyObject *exception)
+{
+    uint32_t cause;
+
+    if (exception != NULL && exception != Py_None)
+        cause = cause_of(exception);
+    else
+        cause = agent_cause("", 0);
+    probe_failed(probe->operation, cause);
+}
+
 static PyObject *on_enter(PyObject *self)
 {
-    probe_enter(((struct probe *)self)->operation);
+    if (!probe_is_off((struct probe *)self))
+        probe_enter(((struct probe *)self)->operation);
     Py_RETURN_NONE;
 }
 
 static PyObject *on_leave(PyObject *self)
 {
-    probe_leave(((struct probe *)self)->operation);
+    if (!probe_is_off((struct probe *)self))
+        probe_leave(((struct probe *)self)->operation);
     Py_RETURN_NONE;
 }
 
 static PyObject *on_failed(PyObject *self)
 {
     PyObject *type, *value, *traceback, *exception;
-    uint32_t cause;
 
-    if (!agent_is_running())
+    if (!agent_is_running() || probe_is_off((struct probe *)self))
         Py_RETURN_NONE;
     PyErr_Fetch(&type, &value, &traceback);
-    exception = handled_exception();
-    if (exception != NULL && exception != Py_None)
-        cause = cause_of(exception);
-    else
-        cause = agent_cause("", 0);
+    exception = probe_handled_exception();
+    probe_fail((struct probe *)self, exception);
     Py_XDECREF(exception);
     PyErr_Restore(type, value, traceback);
-    probe_failed(((struct probe *)self)->operation, cause);
     Py_RETURN_NONE;
 }
 
-static void probe_dealloc(PyObject *self)
+void probe_dealloc(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
 
@@ -64,7 +66,7 @@ static void probe_dealloc(PyObject *self)
     Py_DECREF(type);
 }
 
-static PyObject *probe_repr(PyObject *self)
+PyObject *probe_repr(PyObject *self)
 {
     const struct text *name, *component;
 
@@ -85,10 +87,11 @@ static PyObject *probe_reduce(PyObject *self, PyObject *unused)
     if (method == NULL)
         return NULL;
     agent_operation_names(((struct probe *)self)->operation, &name, &component);
-    return Py_BuildValue("N(ss)", method, name->bytes, component->bytes);
+    return Py_BuildValue(
+        "N(ssI)", method, name->bytes, component->bytes, (unsigned)((struct probe *)self)->kind);
 }
 
-static PyMethodDef probe_methods[] = {
+PyMethodDef probe_methods[] = {
     {"__reduce__", probe_reduce, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
@@ -127,12 +130,16 @@ PyTypeObject *probes_make_type(PyObject *module)
     return type;
 }
 
-PyObject *probes_new(PyTypeObject *type, uint32_t operation)
+PyObject *probes_new(struct module_state *state, uint32_t operation, unsigned kind)
 {
-    struct probe *probe = PyObject_New(struct probe, type);
+    struct probe *probe = PyObject_New(
+        struct probe, kind == PROBE_FUNCTION ? state->probe_type : state->suspendable_type);
 
-    if (probe != NULL)
+    if (probe != NULL) {
         probe->operation = operation;
+        probe->kind = kind;
+        probe->is_off = &agent_operation_get(operation)->is_off;
+    }
     return (PyObject *)probe;
 }
 
@@ -161,18 +168,22 @@ static PyObject *probes_method(PyObject *module, PyObject *arguments)
 {
     PyObject *name, *component;
     uint32_t operation;
+    unsigned kind = PROBE_FUNCTION;
 
-    if (!PyArg_ParseTuple(arguments, "UU:probe", &name, &component))
+    if (!PyArg_ParseTuple(arguments, "UU|I:probe", &name, &component, &kind))
         return NULL;
+    if (kind >= PROBE_KINDS)
+        return PyErr_Format(PyExc_ValueError, "there is no kind %u of probes", kind);
     operation = probes_operation(name, component);
-    return operation == OPERATIONS_NONE ? NULL
-                                        : probes_new(module_state(module)->probe_type, operation);
+    return operation == OPERATIONS_NONE ? NULL : probes_new(module_state(module), operation, kind);
 }
 
-PyDoc_STRVAR(probe_doc, "probe(operation, component)\n\n"
-                        "The probe of an operation: -probe says that a call of it begins, ~probe "
-                        "that it ends, and +probe before that\n"
-                        "that the exception being handled is what ends it.");
+PyDoc_STRVAR(probe_doc,
+    "probe(operation, component, kind=0)\n\n"
+    "The probe of an operation: -probe says that a call of it begins, ~probe "
+    "that it ends, and +probe before that\n"
+    "that the exception being handled is what ends it. kind is 0 for a function, 1 for "
+    "a generator, 2 for a coroutine, 3 for an\nasynchronous generator.");
 
 PyMethodDef probes_methods[] = {
     {"probe", probes_method, METH_VARARGS, probe_doc},

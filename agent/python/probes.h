@@ -16,8 +16,9 @@
 /* The type for the module; a new reference, or NULL with an exception. */
 PyTypeObject *probes_make_type(PyObject *module);
 
-/* The probe of an operation; a new reference, or NULL with an exception. */
-PyObject *probes_new(PyTypeObject *type, uint32_t operation);
+/* The probe of an operation, for functions of that kind (probe.h); a new reference, or NULL with an
+ * exception. */
+PyObject *probes_new(struct module_state *state, uint32_t operation, unsigned kind);
 
 /* Rows for the module. */
 extern PyMethodDef probes_methods[];

@@ -24,6 +24,7 @@ LAYOUTS = {
     _FLOW + "operation.AfterOperationEvent": (">qqiii", ("at", "trace", "order", "operation", "component"), ("operation", "component")),
     _FLOW + "operation.AfterOperationFailedEvent": (
         ">qqiiii", ("at", "trace", "order", "operation", "component", "cause"), ("operation", "component", "cause")),
+    _FLOW + "concurrency.SplitEvent": (">qqi", ("at", "trace", "order"), ()),
     "kieker.common.record.misc.KiekerMetadataRecord": (
         ">iiii?qiq", ("version", "controller", "host", "experiment", "debug", "offset", "unit", "count"),
         ("version", "controller", "host", "unit")),
@@ -99,7 +100,7 @@ class Stream:
 
     @property
     def events(self):
-        return [record for record in self.records if "order" in record]
+        return [record for record in self.records if "order" in record and record["type"] != "SplitEvent"]
 
     def counters(self):
         """The losses the stream told last, or {}."""
@@ -109,12 +110,14 @@ class Stream:
     def traces(self, complete=True):
         """The traces' roots in order of their beginning. Raises ValueError for a trace that is not valid, or not complete."""
         metadata, roots, stacks, orders, last = {}, {}, {}, {}, {}
+        # Where traces were split, (trace, order): the call that was going on.
+        self.splits = {}
         for record in self.records:
             trace = record.get("trace")
             if record["type"] == "TraceMetadata":
                 if trace in metadata:
                     raise ValueError("trace %d announced twice" % trace)
-                if (record["parent"], record["parent_order"]) != (trace, -1) or record["session"] != "<no-session-id>":
+                if record["session"] != "<no-session-id>" or not self._is_parent(record):
                     raise ValueError("metadata %r" % record)
                 metadata[trace] = record
                 orders[trace], stacks[trace], last[trace] = 0, [], 0
@@ -134,11 +137,26 @@ class Stream:
         if complete and (self.open or self.rest):
             raise ValueError("%d traces are open, %d bytes are left" % (len(self.open), len(self.rest)))
         self.threads = {record["thread"] for record in metadata.values()}
+        # For the traces that were started in another: the call in which they were, by the root call.
+        self.parents = {
+            roots[trace]: self.splits[record["parent"], record["parent_order"]]
+            for trace, record in metadata.items() if record["parent_order"] != -1 and trace in roots
+        }
         return list(roots.values())
 
-    @staticmethod
-    def _step(record, roots, stack):
+    def _is_parent(self, record):
+        """Whether a trace's parent is none, or a split event that came before."""
+        if (record["parent"], record["parent_order"]) == (record["trace"], -1):
+            return True
+        return (record["parent"], record["parent_order"]) in self.splits
+
+    def _step(self, record, roots, stack):
         trace = record["trace"]
+        if record["type"] == "SplitEvent":
+            if not stack:
+                raise ValueError("trace %d is split where no call is open" % trace)
+            self.splits[trace, record["order"]] = stack[-1]
+            return
         if record["type"] == "BeforeOperationEvent":
             call = Call(record)
             if stack:

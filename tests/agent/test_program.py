@@ -690,7 +690,7 @@ class ByHand(Same):
             exec("def without_source(): return 7")
             print(kieker.instrument(without_source) is without_source, without_source())
         """)
-        expected = ["f(g)", "method(p)", "s", "c", "closure.<locals>.inner"]
+        expected = ["f(g)", "method(p)", "s", "c", "closure.<locals>.inner", "generator", "generator"]
 
         def shapes(stream):
             return [t.operation + ("(%s)" % t.calls[0].operation if t.calls else "") for t in stream.traces()]
@@ -705,7 +705,7 @@ class ByHand(Same):
         done = self.observed("program.py", agent=["--include", "part"])
         self.assertEqual(done.stdout, out)
         self.assertEqual(shapes(done.streams[0]), ["f(g)", "left", "method(p)", "s", "c", "closure(closure.<locals>.inner)"][:5]
-                         + ["closure", "closure.<locals>.inner"])
+                         + ["closure", "closure.<locals>.inner", "generator", "generator"])
         # Without python3 -m kieker.
         sink = self.sink()
         done = self.finish(self.start(["program.py"], None, env=self.environment(KIEKER_WRITER=sink.address)))

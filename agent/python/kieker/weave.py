@@ -20,19 +20,20 @@ where probe is a constant; what the operators mean is in agent/python/probes.h. 
 thereby unwinds loops, with statements and finally clauses as the language says; on the way of an exception +probe
 marks the call first. The last clause only gives a frame that an exception leaves a line number. There is no assignment, no name and
 no line in it that was not there before; the probe comes last among the code's constants.
+
+Where the function can be suspended it has further operators, of agent/python/suspendable.h: a value that is yielded, and the one that is
+sent for it, pass through the probe, and what is awaited, yielded from, entered or gone through asynchronously is asked of it.
 """
 
 import _ast
 import opcode
 import sys
 
-from kieker import _kieker
+from kieker import _kieker, suspension
 
 # The compiler takes 20 blocks inside one another; the probes need some.
 _BLOCKS_MAX = 11
 
-# CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR: their frames are left and entered again, which probes here would not see.
-SUSPENDABLE = 0x20 | 0x80 | 0x200
 
 # The flag of compile() for a syntax tree.
 _ONLY_AST = 0x400
@@ -88,13 +89,10 @@ def _depth(statements):
 class Weaver:
     """Weaves one module. After weave(), operations are what the placeholders in the tree stand for."""
 
-    def __init__(self, plain, module, only=None):
-        """plain is the module's code as it was compiled unwoven; only: a set of (first line, name) of functions."""
+    def __init__(self, module, only=None):
+        """only: a set of (first line, name) of functions."""
         self._module = module
         self._only = only
-        self._left = {
-            (code.co_firstlineno, code.co_name) for code in codes(plain) if code.co_flags & SUSPENDABLE
-        }
         self.operations = []
 
     def weave(self, tree):
@@ -117,18 +115,23 @@ class Weaver:
                     self._visit(child, classes, functions)
 
     def _weave(self, node, classes, functions):
-        key = (_first_line(node), node.name)
-        if isinstance(node, _ast.AsyncFunctionDef) or key in self._left or (self._only is not None and key not in self._only):
+        if self._only is not None and (_first_line(node), node.name) not in self._only:
             return
         if _depth(node.body) > _BLOCKS_MAX:
             return
         index = len(self.operations)
-        self.operations.append((".<locals>.".join(functions + (node.name,)), ".".join((self._module,) + classes)))
+        kind = suspension.mark(node, _placeholder(index))
+        operation = ".<locals>.".join(functions + (node.name,))
+        self.operations.append((operation, ".".join((self._module,) + classes), kind))
         _wrap(node, index)
 
 
+def _placeholder(index):
+    return "%s%d" % (_kieker.PLACEHOLDER, index)
+
+
 def _probe(operator, index, place):
-    constant = _ast.Constant(value="%s%d" % (_kieker.PLACEHOLDER, index), kind=None, **place)
+    constant = _ast.Constant(value=_placeholder(index), kind=None, **place)
     return _ast.Expr(value=_ast.UnaryOp(op=operator(), operand=constant, **place), **place)
 
 
@@ -185,6 +188,6 @@ def weave(source, plain, module, only=None):
     given as (first line, name). Raises what the compiler raises.
     """
     tree = _kieker.compile_quietly(source, plain.co_filename, _ONLY_AST)
-    weaver = Weaver(plain, module, only)
+    weaver = Weaver(module, only)
     weaver.weave(tree)
     return _with_probe_last(_kieker.compile_quietly(tree, plain.co_filename)), tuple(weaver.operations)
