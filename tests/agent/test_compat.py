@@ -6,9 +6,9 @@ import os
 import shutil
 import tempfile
 import unittest
+import unittest.mock
 
 import harness
-from kieker import _kieker
 
 COMPAT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "agent", "python", "compat")
 
@@ -449,7 +449,6 @@ class ControllerTest(CompatCase):
         self.program(FinderTest.PRE % "" + FinderTest.USE, ini=GENERAL.replace("%d", "1"), err=None)
 
 
-@unittest.skipUnless(hasattr(_kieker, "record"), "the agent takes no records by hand yet")
 class RecordTest(CompatCase):
 
     def test_records_arrive_as_they_were_made(self):
@@ -483,6 +482,41 @@ class RecordTest(CompatCase):
                          ("example.T\xfcr",) + tuple(1700000000000000000 + i for i in (1, 4, 2, 3)))
         metadata = stream.records[[record["type"] for record in stream.records].index("TraceMetadata")]
         self.assertEqual((metadata["trace"], metadata["thread"], metadata["host"], metadata["parent"]), (number, thread, "<default-host>", number))
+
+    def test_every_class_of_records_arrives(self):
+        event = ("at", "trace", "order", "operation", "component")
+        call = event + ("callee", "callee_component")
+        flow = "kieker.common.record.flow.trace.operation."
+        layouts = {
+            flow + "CallOperationEvent": (">qqiiiii", call, call[3:]),
+            flow + "object.CallOperationObjectEvent": (">qqiiiiiii", call + ("object", "callee_object"), call[3:]),
+            flow + "object.BeforeOperationObjectEvent": (">qqiiii", event + ("object",), event[3:]),
+            flow + "object.AfterOperationObjectEvent": (">qqiiii", event + ("object",), event[3:]),
+            flow + "object.AfterOperationFailedObjectEvent": (">qqiiiii", event + ("cause", "object"), event[3:] + ("cause",)),
+            "kieker.common.record.controlflow.OperationExecutionRecord": (
+                ">iiqqqiii", ("operation", "session", "trace", "tin", "tout", "host", "eoi", "ess"), ("operation", "session", "host")),
+        }
+        with unittest.mock.patch.dict(harness.LAYOUTS, layouts):
+            done = self.program("""
+            from monitoring.controller import SingleMonitoringController
+            from monitoring.record import OperationExecutionRecord
+            from monitoring.record.trace.operation import objectoperationevent as o, operationevent as e
+            send = SingleMonitoringController("monitoring.ini").new_monitoring_record
+            send(e.CallOperationEvent(1, 2, 3, "f", "m", "g", "n", 4, 5))
+            send(o.CallOperationObjectEvent(1, -2, 3, "f", "m", "g", "n", 4, -5))
+            send(o.BeforeOperationObjectEvent(1, 2, 3, "f", "m", 4))
+            send(o.AfterOperationObjectEvent(1, 2, 3, "f", "m", 4))
+            send(o.AfteFailerOperationObjectEvent(1, 2, 3, "f", "m", "why", 4))
+            send(OperationExecutionRecord("f", "s", 1 << 62, 3, 4, "h", 5, 6))
+            """)
+        stream, = done.streams
+        records = [record for record in stream.records if record["type"] != "KiekerMetadataRecord"]
+        self.assertEqual([record.pop("type") for record in records], [
+            "CallOperationEvent", "CallOperationObjectEvent", "BeforeOperationObjectEvent", "AfterOperationObjectEvent",
+            "AfterOperationFailedObjectEvent", "OperationExecutionRecord"])
+        self.assertEqual([tuple(record.values()) for record in records], [
+            (1, 2, 3, "f", "m", "g", "n"), (1, -2, 3, "f", "m", "g", "n", 4, -5), (1, 2, 3, "f", "m", 4), (1, 2, 3, "f", "m", 4),
+            (1, 2, 3, "f", "m", "why", 4), ("f", "s", 1 << 62, 3, 4, "h", 5, 6)])
 
     def test_made_and_observed_traces_do_not_meet(self):
         self.write("shop.py", SHOP)
