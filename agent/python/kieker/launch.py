@@ -11,7 +11,8 @@ from _frozen_importlib_external import PathFinder, SourceFileLoader, SourcelessF
 
 from kieker import _kieker, hook, options, recording, roots
 
-# Commands besides running a program: a module each, with main(arguments). A script of that name is ./NAME.
+# Commands besides running a program: a module each, whose main(arguments) gives the exit status, or the arguments with which a program is
+# to be run after all. A script of that name is ./NAME.
 VERBS = {"weave": "kieker.ahead", "report": "kieker.report"}
 
 
@@ -22,7 +23,9 @@ def main(arguments, first=None):
     """
     try:
         if arguments and arguments[0] in VERBS:
-            return importlib.import_module(VERBS[arguments[0]]).main(arguments[1:])
+            arguments = importlib.import_module(VERBS[arguments[0]]).main(arguments[1:])
+            if type(arguments) is int:
+                return arguments
         given, rest = options.parse(arguments)
         if given and given[0][1] is None:
             sys.stdout.write(options.help_text() if given[0][0] == "help" else "kieker %s\n" % _kieker.__version__)

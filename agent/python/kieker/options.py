@@ -18,10 +18,11 @@ class Wrong(Exception):
 class Option:
     """A row of the table: the command line's --name, KIEKER_NAME in the environment, name = in a configuration file.
 
-    choices are the values that it takes, with PREFIX: for all that begin so. A switch is yes or no, and yes when it is given without a value.
+    choices are the values that it takes, with PREFIX: for all that begin so. A switch is yes or no, and yes when it is given without a value;
+    with other it takes other values, too.
     """
 
-    def __init__(self, name, metavar, default, doc, choices=None, many=False, switch=False):
+    def __init__(self, name, metavar, default, doc, choices=None, many=False, switch=False, other=False):
         self.name = name
         self.metavar = metavar
         self.default = default
@@ -29,12 +30,15 @@ class Option:
         self.choices = choices
         self.many = many
         self.switch = switch
+        self.other = other
         self.key = name.replace("-", "_")
         self.variable = "KIEKER_" + self.key.upper()
 
     def check(self, value, where):
         """The value that is meant; raises Wrong."""
         if self.switch:
+            if self.other and value.lower() not in _SWITCH:
+                return value
             if value.lower() not in _SWITCH:
                 raise Wrong("%s: %r is neither yes nor no" % (where, value))
             return _SWITCH[value.lower()]
@@ -65,7 +69,8 @@ OPTIONS = (
            switch=True),
     Option("lambdas", "yes|no", "no", "observe lambdas too", switch=True),
     Option("children", "yes|no", "yes", "observe the Python programs that the program starts, too", switch=True),
-    Option("report", "yes|no", "no", "at exit, say on standard error what observing has cost", switch=True),
+    Option("report", "yes|no|json|FILE", "no", "at exit, say on standard error what observing has cost, as text or JSON; or write it to a file,"
+           " as JSON if its name ends in .json", switch=True, other=True),
 )
 
 BY_NAME = {option.name: option for option in OPTIONS}
@@ -149,6 +154,8 @@ class Values:
             texts["writer"] = kind + colon + os.path.abspath(path)
         texts["root"] = os.pathsep.join(self.roots())
         texts["include"], texts["exclude"] = ",".join(self.include), ",".join(self.exclude)
+        # The report is of one process.
+        texts["report"] = "no"
         pairs = [(option.key, texts[option.key]) for option in OPTIONS if texts[option.key] != (option.default or "")]
         return "&".join("%s=%s" % (key, _quote(text)) for key, text in [("own", os.pathsep.join(own)), ("shown", shown)] + pairs)
 

@@ -41,6 +41,9 @@ class Recording:
         except (ValueError, RuntimeError) as error:
             raise options.Wrong(str(error)) from None
         atexit.register(self._end)
+        if values.report != "no":
+            from kieker import report
+            report.begin(values.report, values.weave)
 
     def begin_quietly(self):
         """The same, with what is wrong said on standard error."""
@@ -82,7 +85,7 @@ class Recording:
 
     def _end(self):
         _kieker.stop(PATIENCE)
-        if self._values.switched_on("report"):
+        if self._values.report != "no":
             from kieker import report
 
             report.at_exit()
