@@ -222,52 +222,6 @@ static PyObject *code_compile_method(PyObject *module, PyObject *arguments)
     return code;
 }
 
-/* After a call that may fail for the agent alone: NULL becomes None, unless the user wants to end
- * the program. */
-static PyObject *or_none(PyObject *result)
-{
-    if (result != NULL || !PyErr_ExceptionMatches(PyExc_Exception))
-        return result;
-    PyErr_Clear();
-    Py_RETURN_NONE;
-}
-
-/* The get_code of a loader; self is (before, plain, after). */
-static PyObject *get_code(PyObject *self, PyObject *name)
-{
-    PyObject *code = or_none(PyObject_CallFunctionObjArgs(PyTuple_GET_ITEM(self, 0), name, NULL)),
-             *woven;
-
-    if (code == NULL || code != Py_None)
-        return code;
-    Py_DECREF(code);
-    code = PyObject_CallFunctionObjArgs(PyTuple_GET_ITEM(self, 1), name, NULL);
-    if (code == NULL || code == Py_None)
-        return code;
-    woven = or_none(PyObject_CallFunctionObjArgs(PyTuple_GET_ITEM(self, 2), name, code, NULL));
-    if (woven == Py_None) {
-        Py_DECREF(woven);
-        return code;
-    }
-    Py_DECREF(code);
-    return woven;
-}
-
-/*
- * A function of C, because the interpreter takes the import system's frames out of a traceback only
- * where they are not mixed with others: a SyntaxError in a module looks the same with and without
- * the agent.
- */
-static PyObject *code_loader_method(PyObject *module, PyObject *arguments)
-{
-    static PyMethodDef definition = {"get_code", get_code, METH_O, NULL};
-
-    (void)module;
-    if (PyTuple_GET_SIZE(arguments) != 3)
-        return PyErr_Format(PyExc_TypeError, "before, plain and after expected");
-    return PyCFunction_New(&definition, arguments);
-}
-
 PyDoc_STRVAR(bind_doc, "bind(code, operations)\n\n"
                        "The code with probes in the place of its placeholders. operations is a "
                        "tuple of (operation, component, kind).\n"
@@ -280,17 +234,9 @@ PyDoc_STRVAR(compile_doc, "compile_quietly(source, filename, flags=0)\n\n"
                           "The code of a module (or what else the flags of compile() say), without "
                           "the compiler's warnings.");
 
-PyDoc_STRVAR(loader_method_doc, "loader_method(before, plain, after)\n\n"
-                                "A function get_code(name) for a loader: what before(name) gives, "
-                                "or if that is None, after(name, code) of\n"
-                                "what plain(name) gives. It leaves no frame of its own in a "
-                                "traceback; errors of before and after count\n"
-                                "for nothing.");
-
 PyMethodDef code_methods[] = {
     {"bind", code_bind_method, METH_VARARGS, bind_doc},
     {"is_woven", code_is_woven_method, METH_O, is_woven_doc},
     {"compile_quietly", code_compile_method, METH_VARARGS, compile_doc},
-    {"loader_method", code_loader_method, METH_VARARGS, loader_method_doc},
     {NULL, NULL, 0, NULL},
 };

@@ -11,11 +11,14 @@
 #include "agent/core/say.h"
 #include "agent/python/around.h"
 #include "agent/python/async.h"
+#include "agent/python/cached.h"
 #include "agent/python/code.h"
+#include "agent/python/delegate.h"
 #include "agent/python/environment.h"
 #include "agent/python/monitor.h"
+#include "agent/python/imports.h"
+#include "agent/python/loading.h"
 #include "agent/python/probes.h"
-#include "agent/python/delegate.h"
 #include "agent/python/process.h"
 #include "agent/python/program.h"
 #include "agent/python/records.h"
@@ -218,9 +221,12 @@ static PyMethodDef methods[] = {
 /* What the other files add. */
 static PyMethodDef *const more_methods[] = {
     around_methods,
+    cached_methods,
     code_methods,
     environment_methods,
     monitor_methods,
+    imports_methods,
+    loading_methods,
     probes_methods,
     program_methods,
     records_methods,

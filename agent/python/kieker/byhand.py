@@ -8,7 +8,8 @@ import sys
 from kieker import _kieker
 from kieker.names import module_name
 
-no_counters = {"woven_modules": 0, "woven_from_cache": 0, "woven_operations": 0, "modules_not_woven": 0}
+no_counters = {"woven_modules": 0, "woven_from_cache": 0, "woven_operations": 0, "modules_not_woven": 0,
+               "hook_put_back": 0, "hook_moved": 0, "import_replaced": 0}
 
 _tried = False
 

@@ -309,5 +309,5 @@ def start(selection):
     """Weaves what is selected and there; the hook that is put in place for what is still to come."""
     hook = Post(selection)
     hook.weave_loaded()
-    sys.meta_path.insert(0, hook)
+    hook.install()
     return hook

@@ -43,6 +43,7 @@ class Recording:
         atexit.register(self._end)
         if values.report != "no":
             from kieker import report
+
             report.begin(values.report, values.weave)
 
     def begin_quietly(self):
@@ -61,7 +62,7 @@ class Recording:
             from kieker import hook
 
             found = hook.Hook(selection)
-            sys.meta_path.insert(0, found)
+            found.install()
         elif values.weave == "post":
             from kieker import post
 
