@@ -6,8 +6,8 @@ agent_overhead.py [--python PYTHON]... [--only WORDS] [--calls N] [--depth N] [-
 
 All setups run in turn, loop after loop, so that a slower moment of the machine meets all of them. Of each run the first half is dropped; figures are
 microseconds of an outer call, medians of the loops. `mean` is over everything measured, so it has the pauses in it and is what a program pays in the long
-run; `median` is an ordinary call. `ns/call` is what one call costs more than a plain one, by medians; `sustained` is the ratio of the means. `lost` is how
-many records did not arrive: counted at both ends where there are two.
+run, if nobody else wants the processors: see the load average. `median` is an ordinary call. `ns/call` is what one call costs more than a plain one, by
+medians; `sustained` is the ratio of the means. `lost` is how many records did not arrive: counted at both ends where there are two.
 """
 
 import argparse
@@ -210,9 +210,10 @@ class Bench:
                     setup.runs.append(self.run(setup, max(1000, given.calls // setup.share), given.depth))
 
 
-def show(given, python, setups):
+def show(given, python, setups, load):
     version = subprocess.run([python, "-V"], stdout=subprocess.PIPE, text=True).stdout.strip()
-    print("%s, %d outer calls %d deep, %d loops; microseconds of an outer call" % (version, given.calls, given.depth, given.loops))
+    print("%s, %d outer calls %d deep, %d loops, %d processors, load average before it %.1f; microseconds of an outer call"
+          % (version, given.calls, given.depth, given.loops, os.cpu_count(), load))
     print("| setup | mean | 1.q | median | 3.q | ns/call | ratio | sustained | lost | budget |")
     print("|---|---|---|---|---|---|---|---|---|---|")
     plain = plain_mean = None
@@ -280,8 +281,9 @@ def main():
             for python, path in interpreters(given, directory):
                 setups = all_setups(collector is not None)
                 setups[1:] = [setup for setup in setups[1:] if any(word in setup.name for word in given.only.split(","))]
+                load = os.getloadavg()[0]
                 Bench(given, python, path, directory, sink, collector).measure(setups)
-                show(given, python, setups)
+                show(given, python, setups, load)
         finally:
             if collector:
                 collector.stop()

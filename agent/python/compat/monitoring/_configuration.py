@@ -27,7 +27,7 @@ class Configuration:
         self._values = {}
         parser = configparser.ConfigParser(interpolation=None)
         try:
-            if not parser.read(self._path, encoding="utf-8") or not parser.sections():
+            if not parser.read(self._path, encoding="utf-8-sig") or not parser.sections():
                 raise ValueError("the configuration file %s is empty or cannot be found" % self._path)
         except (configparser.Error, UnicodeDecodeError) as error:
             raise ValueError("the configuration file %s cannot be read: %s" % (self._path, " ".join(str(error).split()))) from None
