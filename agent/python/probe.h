@@ -28,7 +28,7 @@ static inline int probe_is_off(const struct probe *probe)
     return __builtin_expect(atomic_load_explicit(probe->is_off, memory_order_relaxed), 0);
 }
 
-/* The exception being handled ends the call. */
+/* The exception ends the call: that is recorded, unless the operation is switched off. */
 void probe_fail(struct probe *probe, PyObject *exception);
 
 /* The exception being handled, or NULL; a new reference. */

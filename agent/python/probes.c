@@ -23,11 +23,14 @@ void probe_fail(struct probe *probe, PyObject *exception)
 {
     uint32_t cause;
 
+    if (probe_is_off(probe))
+        return;
     if (exception != NULL && exception != Py_None)
         cause = cause_of(exception);
     else
         cause = agent_cause("", 0);
     probe_failed(probe->operation, cause);
+    probe_leave(probe->operation);
 }
 
 static PyObject *on_enter(PyObject *self)
@@ -178,12 +181,11 @@ static PyObject *probes_method(PyObject *module, PyObject *arguments)
     return operation == OPERATIONS_NONE ? NULL : probes_new(module_state(module), operation, kind);
 }
 
-PyDoc_STRVAR(probe_doc,
-    "probe(operation, component, kind=0)\n\n"
-    "The probe of an operation: -probe says that a call of it begins, ~probe "
-    "that it ends, and +probe before that\n"
-    "that the exception being handled is what ends it. kind is 0 for a function, 1 for "
-    "a generator, 2 for a coroutine, 3 for an\nasynchronous generator.");
+PyDoc_STRVAR(probe_doc, "probe(operation, component, kind=0)\n\n"
+                        "The probe of an operation: -probe says that a call of it begins, ~probe "
+                        "that it ends, and +probe that the\n"
+                        "exception being handled ends it. kind is 0 for a function, 1 for "
+                        "a generator, 2 for a coroutine, 3 for an\nasynchronous generator.");
 
 PyMethodDef probes_methods[] = {
     {"probe", probes_method, METH_VARARGS, probe_doc},

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Probes as Python objects, one an operation, meant to stand as a constant in a function's code:
- * -probe says that a call begins, ~probe that it ends, +probe, before that, that the exception
- * being handled is what ends it. Each gives None, raises nothing, allocates nothing after a
+ * -probe says that a call begins, ~probe that it ends, +probe that the exception being handled ends
+ * it. Each gives None, raises nothing, allocates nothing after a
  * thread's first call and leaves a pending exception alone.
  *
  * Operators rather than calls, because the interpreter does nothing then but to call the C

@@ -66,14 +66,17 @@ static void begin(const struct probe *probe, frame_t *frame)
         fiber_push(fiber, frame);
 }
 
-/* A stretch ends. Whether one had begun. */
-static int end(const struct probe *probe, frame_t *frame)
+/* A stretch ends, by the exception if there is one. Whether one had begun. */
+static int end(struct probe *probe, frame_t *frame, PyObject *exception)
 {
     struct fiber *fiber = fiber_current();
 
     if (fiber == NULL || !fiber_pop(fiber, frame))
         return 0;
-    record_leave(probe);
+    if (exception != NULL)
+        probe_fail(probe, exception);
+    else
+        record_leave(probe);
     if (fiber->root == frame)
         fiber_end(fiber);
     return 1;
@@ -101,7 +104,7 @@ static PyObject *on_enter(PyObject *self)
 
 static PyObject *on_leave(PyObject *self)
 {
-    end((struct probe *)self, frame_running());
+    end((struct probe *)self, frame_running(), NULL);
     Py_RETURN_NONE;
 }
 
@@ -111,15 +114,15 @@ static PyObject *on_failed(PyObject *self)
     struct probe *probe = (struct probe *)self;
     PyObject *type, *value, *traceback, *exception;
 
-    if (!agent_is_running())
-        Py_RETURN_NONE;
     PyErr_Fetch(&type, &value, &traceback);
     exception = probe_handled_exception();
-    if (exception == NULL || !PyErr_GivenExceptionMatches(exception, PyExc_GeneratorExit)) {
+    if (exception == NULL || !agent_is_running() ||
+        PyErr_GivenExceptionMatches(exception, PyExc_GeneratorExit)) {
+        end(probe, frame_running(), NULL);
+    } else {
         if (!is_active(frame_running()))
             begin(probe, frame_running());
-        if (!probe_is_off(probe))
-            probe_fail(probe, exception);
+        end(probe, frame_running(), exception);
     }
     Py_XDECREF(exception);
     PyErr_Restore(type, value, traceback);
@@ -130,10 +133,10 @@ static PyObject *on_yield(PyObject *self, PyObject *value)
 {
     if (!is_probe(self))
         Py_RETURN_NOTIMPLEMENTED;
-    if (agent_is_running() && !end((struct probe *)self, frame_running())) {
+    if (agent_is_running() && !end((struct probe *)self, frame_running(), NULL)) {
         /* It had been gone on with by throw(), unseen. */
         begin((struct probe *)self, frame_running());
-        end((struct probe *)self, frame_running());
+        end((struct probe *)self, frame_running(), NULL);
     }
     Py_INCREF(value);
     return value;

@@ -11,7 +11,7 @@ import sys
 
 from kieker import _kieker
 
-__all__ = ["instrument", "operation", "stats"]
+__all__ = ["activate", "deactivate", "instrument", "operation", "stats"]
 
 __version__ = _kieker.__version__
 
@@ -57,15 +57,33 @@ class operation:
         return self
 
     def __exit__(self, kind, value, traceback):
-        if kind is not None:
+        if kind is None:
+            ~self._probe
+        else:
             +self._probe
-        ~self._probe
 
 
 def _component(frame):
     from kieker import byhand
 
     return byhand.module_name(frame.f_globals)
+
+
+def activate(pattern="*"):
+    """Has operations recorded again that deactivate() has switched off; returns how many there are now.
+
+    The shell pattern (``shop.*``: * also matches dots) is compared with component and operation, ``shop.Catalog.get_book``. It
+    holds for operations that are woven later, too; of several patterns that fit an operation the latest one counts.
+    """
+    return _kieker.activate(pattern, True)
+
+
+def deactivate(pattern="*"):
+    """Has operations not recorded any more, until activate(); returns how many there are now that the pattern fits.
+
+    Calls that are under way are recorded to their end. After that a call costs next to nothing.
+    """
+    return _kieker.activate(pattern, False)
 
 
 def stats():

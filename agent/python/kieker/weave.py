@@ -4,36 +4,26 @@
 A woven function's body is
 
     try:
-        try:
-            try:
-                -probe
-                ...the body as it was...
-            except:
-                +probe
-                raise
-        finally:
-            ~probe
-    except:
-        raise
+        -probe
+        ...the body as it was...
+    finally:
+        ~probe
 
 where probe is a constant; what the operators mean is in agent/python/probes.h. The compiler copies ~probe to every way out and
-thereby unwinds loops, with statements and finally clauses as the language says; on the way of an exception +probe
-marks the call first. The last clause only gives a frame that an exception leaves a line number. There is no assignment, no name and
-no line in it that was not there before; the probe comes last among the code's constants.
+thereby unwinds loops, with statements and finally clauses as the language says; on the way of an exception it becomes +probe (finish.py).
+There is no assignment, no name and no line in it that was not there before.
 
 Where the function can be suspended it has further operators, of agent/python/suspendable.h: a value that is yielded, and the one that is
 sent for it, pass through the probe, and what is awaited, yielded from, entered or gone through asynchronously is asked of it.
 """
 
 import _ast
-import opcode
 import sys
 
-from kieker import _kieker, suspension
+from kieker import _kieker, finish, suspension
 
 # The compiler takes 20 blocks inside one another; the probes need some.
-_BLOCKS_MAX = 11
-
+_BLOCKS_MAX = 17
 
 # The flag of compile() for a syntax tree.
 _ONLY_AST = 0x400
@@ -154,31 +144,8 @@ def _wrap(node, index):
     end = _place(None if _HAS_NO_LINE else body[-1].end_lineno)
     if not isinstance(body[-1], (_ast.Return, _ast.Raise)):
         body = body + [_ast.Return(value=None, **end)]
-    inner = _try([_probe(_ast.USub, index, begin)] + body, begin, [_probe(_ast.UAdd, index, end), _ast.Raise(exc=None, cause=None, **end)], end)
-    middle = _ast.Try(body=[inner], handlers=[], orelse=[], finalbody=[_probe(_ast.Invert, index, end)], **begin)
-    # No line of the body, since a line that is traced counts as reached.
-    failed = _place(node.lineno)
-    node.body = kept + [_try([middle], begin, [_ast.Raise(exc=None, cause=None, **failed)], failed)]
-
-
-def _try(body, place, handler, handler_place):
-    handler = _ast.ExceptHandler(type=None, name=None, body=handler, **handler_place)
-    return _ast.Try(body=body, handlers=[handler], orelse=[], finalbody=[], **place)
-
-
-def _with_probe_last(code):
-    """The code, and that of functions in it, with the probe behind all other constants: those keep their places."""
-    constants = [_with_probe_last(constant) if type(constant) is _code_type else constant for constant in code.co_consts]
-    instructions = bytearray(code.co_code)
-    at = next((i for i, constant in enumerate(constants) if type(constant) is str and constant.startswith(_kieker.PLACEHOLDER)), None)
-    # Beyond that an instruction may need more room for the constant's number.
-    if at is not None and len(constants) <= 256:
-        constants.append(constants.pop(at))
-        for i in range(0, len(instructions), 2):
-            if instructions[i] in opcode.hasconst:
-                number = instructions[i + 1]
-                instructions[i + 1] = len(constants) - 1 if number == at else number - (number > at)
-    return code.replace(co_consts=tuple(constants), co_code=bytes(instructions))
+    enter, leave = _probe(_ast.USub, index, begin), _probe(_ast.Invert, index, end)
+    node.body = kept + [_ast.Try(body=[enter] + body, handlers=[], orelse=[], finalbody=[leave], **begin)]
 
 
 def weave(source, plain, module, only=None):
@@ -190,4 +157,4 @@ def weave(source, plain, module, only=None):
     tree = _kieker.compile_quietly(source, plain.co_filename, _ONLY_AST)
     weaver = Weaver(module, only)
     weaver.weave(tree)
-    return _with_probe_last(_kieker.compile_quietly(tree, plain.co_filename)), tuple(weaver.operations)
+    return finish.finish(_kieker.compile_quietly(tree, plain.co_filename)), tuple(weaver.operations)
