@@ -93,11 +93,41 @@ static PyObject *iterable_iterator(PyObject *self)
     return made;
 }
 
+/* The pending exception becomes the cause of what the interpreter says when it cannot await what
+ * __anext__ gave. */
+static void blame_next(PyTypeObject *given)
+{
+    PyObject *type, *cause, *traceback, *exception;
+
+    PyErr_Fetch(&type, &cause, &traceback);
+    PyErr_NormalizeException(&type, &cause, &traceback);
+    if (traceback != NULL)
+        PyException_SetTraceback(cause, traceback);
+    PyErr_Format(PyExc_TypeError, "'async for' received an invalid object from __anext__: %.100s",
+        given->tp_name);
+    Py_DECREF(type);
+    Py_XDECREF(traceback);
+    PyErr_Fetch(&type, &exception, &traceback);
+    PyErr_NormalizeException(&type, &exception, &traceback);
+    Py_INCREF(cause);
+    PyException_SetCause(exception, cause);
+    PyException_SetContext(exception, cause);
+    PyErr_Restore(type, exception, traceback);
+}
+
 static PyObject *iterable_next(PyObject *self)
 {
-    PyObject *iterator = ((struct stand_in *)self)->first;
+    PyObject *iterator = ((struct stand_in *)self)->first, *next, *instead;
 
-    return delegated(self, Py_TYPE(iterator)->tp_as_async->am_anext(iterator));
+    next = Py_TYPE(iterator)->tp_as_async->am_anext(iterator);
+    if (next == NULL)
+        return NULL;
+    Py_INCREF(next);
+    instead = delegated(self, next);
+    if (instead == NULL)
+        blame_next(Py_TYPE(next));
+    Py_DECREF(next);
+    return instead;
 }
 
 /* A method as `async with` finds it, in the object's type alone. NULL without an exception when it

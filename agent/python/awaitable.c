@@ -96,7 +96,7 @@ enum awaitable_sent awaitable_send(PyObject *iterator, PyObject *value, PyObject
     if (value == Py_None && PyIter_Check(iterator))
         *result = Py_TYPE(iterator)->tp_iternext(iterator);
     else
-        *result = PyObject_CallMethod(iterator, "send", "O", value);
+        *result = PyObject_CallMethod(iterator, "send", "(O)", value);
     if (*result != NULL)
         return AWAITABLE_YIELDED;
     *result = stopped_with();

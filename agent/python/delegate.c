@@ -163,7 +163,10 @@ static PyObject *delegate_close(PyObject *self, PyObject *unused)
     if (method != NULL) {
         result = PyObject_CallObject(method, NULL);
         Py_DECREF(method);
-    } else if (!PyErr_Occurred()) {
+    } else {
+        /* So does the interpreter: the generator is closed all the same. */
+        if (PyErr_Occurred())
+            PyErr_WriteUnraisable(delegate->value);
         Py_INCREF(Py_None);
         result = Py_None;
     }

@@ -19,8 +19,19 @@ static struct map tasks;
 
 static PyObject *starter_call(PyObject *self, PyObject *arguments, PyObject *keywords)
 {
+    PyObject *function = ((struct starter *)self)->function, *result;
+
     fiber_start_thread(((struct starter *)self)->split);
-    return PyObject_Call(((struct starter *)self)->function, arguments, keywords);
+    result = PyObject_Call(function, arguments, keywords);
+#if PY_VERSION_HEX < 0x030D0000
+    /* As the interpreter would report it, with the function itself. */
+    if (result == NULL && !PyErr_ExceptionMatches(PyExc_SystemExit)) {
+        _PyErr_WriteUnraisableMsg("in thread started by", function);
+        Py_INCREF(Py_None);
+        result = Py_None;
+    }
+#endif
+    return result;
 }
 
 /* An uncaught exception of a thread is reported with the function's name. */
