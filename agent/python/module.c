@@ -22,6 +22,7 @@
 #include "agent/python/process.h"
 #include "agent/python/program.h"
 #include "agent/python/records.h"
+#include "agent/python/runs.h"
 #include "agent/python/starts.h"
 #include "agent/python/suspendable.h"
 
@@ -230,6 +231,7 @@ static PyMethodDef *const more_methods[] = {
     probes_methods,
     program_methods,
     records_methods,
+    runs_methods,
 };
 
 static int on_exec(PyObject *module)

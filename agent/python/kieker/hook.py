@@ -6,7 +6,7 @@ import sys
 
 from _frozen_importlib_external import SourceFileLoader, SourceLoader
 
-from kieker import _kieker, cache
+from kieker import _kieker, cache, weave
 from kieker.selection import Selection  # noqa: F401
 
 # What a loader must leave as it is for its code to be what one file's text gives.
@@ -112,9 +112,6 @@ class Hook(_kieker.finder_type()):
     def weave(self, source, plain, name):
         """Code with placeholders and the operations, or None when that module cannot be woven."""
         try:
-            # Not needed when all code is found woven.
-            from kieker import weave
-
             return weave.weave(source, plain, name)
         except Exception as error:
             self._counters["modules_not_woven"] += 1

@@ -10,6 +10,7 @@ from _frozen_importlib import BuiltinImporter
 from _frozen_importlib_external import PathFinder, SourceFileLoader, SourcelessFileLoader
 
 from kieker import _kieker, hook, options, recording, roots
+from kieker.names import file_name
 
 # Commands besides running a program: a module each, whose main(arguments) gives the exit status, or the arguments with which a program is
 # to be run after all. A script of that name is ./NAME.
@@ -166,7 +167,7 @@ class Script:
             status = _run(names["__loader__"].get_code, ("__main__",), names)
         else:
             names["__loader__"] = SourceFileLoader("__main__", self._path)
-            status = _run_text(self._source, self._path, _module_name(self._path), names, hook)
+            status = _run_text(self._source, self._path, file_name(self._path), names, hook)
         names.pop("__file__", None)
         names.pop("__cached__", None)
         return status
@@ -194,9 +195,7 @@ class _Text:
             self._source = sys.stdin.buffer.read()
             names["__file__"] = self._file
             names["__cached__"] = None
-            names["__loader__"] = SourceFileLoader("__main__", self._file)
-        else:
-            names["__loader__"] = BuiltinImporter
+        names["__loader__"] = BuiltinImporter
         status = _run_text(self._source, self._file, "__main__", names, hook)
         if self.name == "-":
             names.pop("__file__", None)
@@ -217,11 +216,6 @@ def _run_text(source, file, module, names, hook):
     if weave_main is None:
         return _run(compile, (source, file, "exec", 0, True), names)
     return _run(compile, (source, file, "exec", 0, True), names, lambda plain: weave_main(source, plain, module))
-
-
-def _module_name(path):
-    name = os.path.basename(path)
-    return name[:-3] if name.endswith(".py") else name
 
 
 # What there was before the agent: __main__.py knows.

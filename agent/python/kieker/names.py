@@ -4,6 +4,12 @@
 import os
 
 
+def file_name(path):
+    """The name of a script."""
+    name = os.path.basename(path)
+    return name[:-3] if name.endswith(".py") else name
+
+
 def module_name(names):
     """The name for the component of a module with these globals: that of the file for the main script."""
     name = names.get("__name__")
@@ -11,6 +17,5 @@ def module_name(names):
         spec = names.get("__spec__")
         if spec is not None:
             return spec.name
-        path = os.path.basename(names.get("__file__") or "")
-        name = path[:-3] if path.endswith(".py") else path
+        name = file_name(names.get("__file__") or "")
     return name if type(name) is str and name else "__main__"

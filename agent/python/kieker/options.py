@@ -65,6 +65,8 @@ OPTIONS = (
     Option("weave", "pre|post|monitor|none", "pre", "how calls are seen: pre (modules get probes as they are imported), post (functions get them"
            " once they exist), monitor (no probes: the interpreter's own events) or none (only what the program asks for itself)",
            choices=("pre", "post", "monitor", "none")),
+    Option("hook", "stay|report", "stay", "when the program takes the agent's finder out of sys.meta_path or puts others before it: stay (it comes back,"
+           " and looks first) or report (it only says so)", choices=("stay", "report")),
     Option("c-functions", "yes|no", "no", "observe functions that are written in C and called by observed ones, too; needs --weave monitor",
            switch=True),
     Option("lambdas", "yes|no", "no", "observe lambdas too", switch=True),

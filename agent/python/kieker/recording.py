@@ -7,6 +7,7 @@ import sys
 
 import kieker
 from kieker import _kieker, options
+from kieker.names import file_name
 
 # How long the end of the program may be put off for records that are still to be sent, in seconds.
 PATIENCE = 10.0
@@ -61,7 +62,7 @@ class Recording:
         if values.weave == "pre":
             from kieker import hook
 
-            found = hook.Hook(selection)
+            found = hook.Hook(selection, values.hook == "stay")
             found.install()
         elif values.weave == "post":
             from kieker import post
@@ -73,6 +74,8 @@ class Recording:
             self.begin()
             found = monitor.start(selection, values.switched_on("c-functions"))
         kieker._hook = found
+        if hasattr(found, "weave_main"):
+            _kieker.watch_runs(lambda source, plain: found.weave_main(source, plain, file_name(plain.co_filename)))
         return found
 
     def _pass_on(self):

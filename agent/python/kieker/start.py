@@ -64,7 +64,7 @@ def _begin():
     if kind == "-m" and not given:
         selection.wait_for(name, by_user)
     observer = found.observe(selection)
-    if kind == "script" and plain and not sys.flags.inspect and not name.endswith(".pyc") and hasattr(observer, "weave_main"):
+    if kind == "script" and plain and not sys.flags.inspect and not name.endswith(".pyc") and hasattr(observer, "weave_main") and not _is_archive(name):
         sys.path_hooks.insert(0, _Trap(name, observer))
     return kind, name
 
@@ -163,7 +163,7 @@ class _Trap:
 
     def __call__(self, path):
         # Others ask from a frame of theirs.
-        if sys._getframe().f_back is not None or os.path.abspath(path) != self._path or _is_archive(path, self):
+        if sys._getframe().f_back is not None or os.path.abspath(path) != self._path:
             raise ImportError
         before = set(sys.modules)
         from kieker import launch, options
@@ -193,12 +193,11 @@ class _Trap:
             raise SystemExit(status)
 
 
-def _is_archive(path, trap):
+def _is_archive(path):
     for hook in sys.path_hooks:
         try:
-            if hook is not trap:
-                hook(path)
-                return True
+            hook(path)
+            return True
         except ImportError:
             pass
     return False
