@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/python/quiet.h"
+
 /* A file that is larger is none of ours. */
 #define SIZE_MAX_OF_FILE (1L << 30)
 
@@ -76,7 +78,7 @@ static int prepare(PyObject *module)
 
     if (bind != NULL)
         return 0;
-    imp = PyImport_ImportModule("_imp");
+    imp = quiet_module("_imp");
     fix_filename = imp != NULL ? PyObject_GetAttrString(imp, "_fix_co_filename") : NULL;
     Py_XDECREF(imp);
     bind = fix_filename != NULL ? PyObject_GetAttrString(module, "bind") : NULL;

@@ -202,7 +202,8 @@ static PyObject *code_compile_method(PyObject *module, PyObject *arguments)
     ignore = filters != NULL
                  ? Py_BuildValue("(sOOOi)", "ignore", Py_None, PyExc_Warning, Py_None, 0)
                  : NULL;
-    builtins = ignore != NULL ? PyImport_ImportModule("builtins") : NULL;
+    builtins = ignore != NULL ? PyImport_AddModule("builtins") : NULL;
+    Py_XINCREF(builtins);
     if (builtins != NULL && PyList_Insert(filters, 0, ignore) == 0) {
         /* flags, dont_inherit, optimize */
         code = PyObject_CallMethod(

@@ -46,13 +46,15 @@ static void restore_order(void)
 {
     PyObject *list = watch.list, *finder = watch.finder;
     Py_ssize_t place = watch.place;
+    PyObject *type, *value, *traceback;
 
+    PyErr_Fetch(&type, &value, &traceback);
     watch.list = NULL;
     if (list != NULL && PyList_GET_SIZE(list) > 0 && PyList_GET_ITEM(list, 0) == finder &&
         PyList_Insert(list, place + 1, finder) == 0)
         PyList_SetSlice(list, 0, 1, NULL);
-    PyErr_Clear();
     Py_XDECREF(list);
+    PyErr_Restore(type, value, traceback);
 }
 
 static PyObject *ask(PyObject *finder, PyObject *name, PyObject *path, PyObject *target)
@@ -132,6 +134,9 @@ static PyObject *find_spec(PyObject *self, PyObject *arguments, PyObject *names)
     if (!PyArg_ParseTupleAndKeywords(
             arguments, names, "O|OO:find_spec", keywords, &name, &path, &target))
         return NULL;
+    /* What the agent needs itself is not observed. */
+    if (quiet_is_inside())
+        Py_RETURN_NONE;
     wanted = quiet_method(self, "may_have", name, NULL, NULL);
     list = PySys_GetObject("meta_path");
     if (wanted == NULL || (wanted != Py_True && !moved) || list == NULL || !PyList_Check(list)) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/python/loading.h"
 
+#include <frameobject.h>
 #include <structmember.h>
 
 #include "agent/python/quiet.h"
@@ -182,7 +183,7 @@ static int prepare(void)
 
     if (getter_type != NULL)
         return 0;
-    external = PyImport_ImportModule("_frozen_importlib_external");
+    external = quiet_module("_frozen_importlib_external");
     basics = external != NULL ? PyObject_GetAttrString(external, "_LoaderBasics") : NULL;
     method = basics != NULL ? PyObject_GetAttrString(basics, "exec_module") : NULL;
     exec_module_code = method != NULL ? PyObject_GetAttrString(method, "__code__") : NULL;

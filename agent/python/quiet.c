@@ -36,12 +36,53 @@ static void resume_tracing(PyThreadState *thread)
 }
 #endif
 
+/* Calls that are going on, of all threads. */
+struct call {
+    struct call *outer;
+    PyThreadState *thread;
+};
+
+static struct call *calls;
+
+int quiet_is_inside(void)
+{
+    PyThreadState *thread = PyThreadState_Get();
+
+    for (struct call *call = calls; call != NULL; call = call->outer)
+        if (call->thread == thread)
+            return 1;
+    return 0;
+}
+
+static void end(struct call *call)
+{
+    for (struct call **at = &calls; *at != NULL; at = &(*at)->outer)
+        if (*at == call) {
+            *at = call->outer;
+            return;
+        }
+}
+
+PyObject *quiet_module(const char *name)
+{
+    PyObject *text = PyUnicode_FromString(name), *module = NULL;
+
+    if (text != NULL)
+        module = PyImport_GetModule(text);
+    if (text != NULL && module == NULL && !PyErr_Occurred())
+        PyErr_SetObject(PyExc_ImportError, text);
+    Py_XDECREF(text);
+    return module;
+}
+
 PyObject *quiet_method(
     PyObject *object, const char *name, PyObject *first, PyObject *second, PyObject *third)
 {
     PyThreadState *thread = PyThreadState_Get();
+    struct call call = {calls, thread};
     PyObject *method, *result = NULL;
 
+    calls = &call;
     stop_tracing(thread);
     method = PyObject_GetAttrString(object, name);
     if (method != NULL)
@@ -53,5 +94,6 @@ PyObject *quiet_method(
         result = Py_None;
     }
     resume_tracing(thread);
+    end(&call);
     return result;
 }

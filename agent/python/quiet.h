@@ -13,4 +13,11 @@
 PyObject *quiet_method(
     PyObject *object, const char *name, PyObject *first, PyObject *second, PyObject *third);
 
+/* Whether this thread is in such a call. */
+int quiet_is_inside(void);
+
+/* A module that every interpreter has loaded, without asking the program's own __import__; a new
+ * reference, or NULL with an exception. */
+PyObject *quiet_module(const char *name);
+
 #endif
