@@ -114,7 +114,7 @@ class Same(Start):
         self.same("-Bm", "package", "-m", "b")
         self.same("-W", "ignore", "-X", "utf8", "-m", "package")
         self.same("package")
-        self.same("app.zip", recorded=["look"] if sys.version_info >= (3, 10) else [])
+        self.same("app.zip")
         self.same("-c", "import package.__main__", "x")
         self.same("-", "a", input="import package.__main__")
         self.same(input="import package.__main__")
