@@ -108,6 +108,59 @@ class Unseen(harness.Case):
         self.assertEqual((observed.returncode, observed.stdout, observed.stderr), (0, plain.stdout, ""))
 
 
+    def test_references_from_before(self):
+        # The agent begins when the program has taken the functions, and has called them until the interpreter knows these calls by heart.
+        sink = self.sink()
+        done = self.plain(self.write("program.py", """\
+            import kieker, os, signal
+            from os import _exit as leave
+
+            def set(number, effect):
+                return signal.signal(number, effect)
+
+            def try_to_leave(status):
+                try:
+                    leave(status)
+                except OverflowError:
+                    pass
+
+            for _ in range(1000):
+                set(signal.SIGUSR1, signal.SIG_IGN)
+                try_to_leave(1 << 40)
+
+            @kieker.instrument
+            def work():
+                set(signal.SIGUSR1, signal.SIG_DFL)
+                if os.fork() == 0:
+                    with kieker.operation("child"):
+                        os.kill(os.getpid(), signal.SIGUSR1)
+                assert os.wait()[1] == signal.SIGUSR1
+                try_to_leave(6)
+
+            work()
+            """), env=self.environment(KIEKER_WRITER=sink.address))
+        streams = sink.streams()
+        self.assertEqual((done.returncode, done.stderr), (6, ""))
+        self.assertEqual(counted(streams), {"work": 1, "child": 1})
+        self.assertEqual(unfinished(streams), ["child", "work"])
+
+    def test_thread_of_the_agent_takes_no_signals(self):
+        done = self.observed(self.write("program.py", """\
+            import glob
+
+            for path in glob.glob("/proc/self/task/*/status"):
+                with open(path) as file:
+                    status = dict(line.rstrip("\\n").split(":\\t", 1) for line in file)
+                print(status["Name"], status["SigBlk"])
+            """))
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        blocked = dict(line.split() for line in done.stdout.splitlines())
+        mask = int(blocked["kieker-sender"], 16)
+        # All but those that nobody can block, and the two that the C library keeps for itself.
+        free = [number for number in range(1, 65) if not mask & 1 << number - 1]
+        self.assertEqual(set(free) - {32, 33}, {signal.SIGKILL, signal.SIGSTOP})
+
+
 class Ends(harness.Case):
     """Ends that pass by atexit."""
 
@@ -932,47 +985,58 @@ class CollectorsEnd(Stored):
 class Interpreters(harness.Case):
     """Only the main interpreter is observed."""
 
-    def test_others_are_refused(self):
-        done = self.observed(self.write("program.py", """\
-            import sys
+    PROGRAM = """\
+        import sys
 
-            def leaf():
-                pass
+        def leaf():
+            pass
 
-            TEXT = '''if True:
-                try:
-                    import kieker._kieker
-                except ImportError as error:
-                    print(error, flush=True)
-                '''
+        TEXT = '''if True:
+            try:
+                import kieker._kieker
+            except ImportError as error:
+                print(error, flush=True)
+            '''
 
-            def main():
+        def main():
+            leaf()
+            if sys.version_info >= (3, 13):
+                import _interpreters
+                made = [_interpreters.create("legacy"), _interpreters.create("isolated")]
+                run = _interpreters.exec
+            elif sys.version_info >= (3, 12):
+                import _xxsubinterpreters as _interpreters
+                made = [_interpreters.create(isolated=False), _interpreters.create(isolated=True)]
+                run = _interpreters.run_string
+            else:
+                import _xxsubinterpreters as _interpreters
+                made = [_interpreters.create(), _interpreters.create()]
+                run = _interpreters.run_string
+            for one in made:
+                run(one, TEXT)
                 leaf()
-                if sys.version_info >= (3, 13):
-                    import _interpreters
-                    made = [_interpreters.create("legacy"), _interpreters.create("isolated")]
-                    run = _interpreters.exec
-                elif sys.version_info >= (3, 12):
-                    import _xxsubinterpreters as _interpreters
-                    made = [_interpreters.create(isolated=False), _interpreters.create(isolated=True)]
-                    run = _interpreters.run_string
-                else:
-                    import _xxsubinterpreters as _interpreters
-                    made = [_interpreters.create(), _interpreters.create()]
-                    run = _interpreters.run_string
-                for one in made:
-                    run(one, TEXT)
-                    leaf()
-                    _interpreters.destroy(one)
-                leaf()
+                _interpreters.destroy(one)
+            leaf()
 
-            main()
-            """))
+        main()
+        """
+
+    def check(self, done):
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         alone = "kieker observes the main interpreter alone"
         checked = "module kieker._kieker does not support loading in subinterpreters"
         self.assertEqual(done.stdout.splitlines(), [alone, checked if sys.version_info >= (3, 12) else alone])
         self.assertEqual([trace.shape() for trace in done.streams[0].traces()], [("main", "leaf", "leaf", "leaf", "leaf")])
+
+    def test_others_are_refused(self):
+        self.check(self.observed(self.write("program.py", self.PROGRAM)))
+
+    def test_others_begin_as_ever(self):
+        # Each interpreter reads the .pth that starts the agent of children, here by way of a module that stands for it.
+        pth = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "agent", "python", "kieker.pth")
+        self.write("site/sitecustomize.py", "for line in open(%r):\n    exec(line)\n" % pth)
+        path = os.pathsep.join([os.path.join(self.directory, "site"), harness.PACKAGE_PATH])
+        self.check(self.observed(self.write("program.py", self.PROGRAM), env=self.environment(PYTHONPATH=path)))
 
 
 def main():
