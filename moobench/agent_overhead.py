@@ -60,6 +60,7 @@ def all_setups(has_collector):
     setups = [
         Setup("no instrumentation"),
         Setup("inactive", agent("inactive"), budget="ratio <= 1.1"),
+        Setup("switched off at run time", agent("null"), more=["deactivate"]),
         Setup("null writer, pre", agent("null"), records=2, budget="ns/call <= 40"),
         Setup("null writer, post", agent("null", "--weave", "post"), records=2, budget="ns/call <= 40"),
         Setup("null writer, monitor", agent("null", "--weave", "monitor"), records=2),

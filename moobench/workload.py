@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""MooBench's benchmark for Python: workload.py CALLS DEPTH OUTPUT [compat INI pre|post EMPTY | viztracer].
+"""MooBench's benchmark for Python: workload.py CALLS DEPTH OUTPUT [compat INI pre|post EMPTY | deactivate | viztracer].
 
 It writes one line of JSON to OUTPUT (the agent's counters when everything has been sent), and behind it the ns of each outer call of the second
 half. With `compat` it asks for its own observation, as a program for the Kieker Python pack does; with `viztracer` for VizTracer's.
@@ -33,6 +33,10 @@ if how == "viztracer":
 
     tracer = viztracer.VizTracer(verbose=0)
     tracer.start()
+elif how == "deactivate":
+    import kieker
+
+    kieker.deactivate("*")
 
 monitored = MonitoredClass()
 clock = time.perf_counter_ns
