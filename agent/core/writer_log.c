@@ -86,7 +86,19 @@ static int put(struct writer *writer, const struct record *record, int64_t logge
     return 0;
 }
 
-/* Writes what was put when it is much, or the file has enough. 0, or -1 with `error`. */
+/* 0, or -1 with `error`. */
+static int write_all(struct writer *writer)
+{
+    struct writer_log *log = &writer->log;
+
+    if (log_files_write(&log->files, &writer->lock) != 0)
+        return writer_refuse(writer, log->files.error, "");
+    log->kept = log->count;
+    return 0;
+}
+
+/* Writes what was put when it is much, or the file has enough: *written is `done` then. 0, or -1
+ * with `error`. */
 static int write_some(struct writer *writer, size_t done, size_t *written)
 {
     struct writer_log *log = &writer->log;
@@ -94,8 +106,8 @@ static int write_some(struct writer *writer, size_t done, size_t *written)
 
     if (log->files.records.used < WRITER_LOG_BYTES && !is_full)
         return 0;
-    if (log_files_write(&log->files, &writer->lock) != 0)
-        return writer_refuse(writer, log->files.error, "");
+    if (write_all(writer) != 0)
+        return -1;
     *written = done;
     if (!is_full)
         return 0;
@@ -165,8 +177,8 @@ static int write_items(struct writer *writer, const unsigned char *bytes, size_t
                  write_some(writer, (size_t)(at - bytes), written) != 0)
             return -1;
     }
-    if (log_files_write(&log->files, &writer->lock) != 0)
-        return writer_refuse(writer, log->files.error, "");
+    if (write_all(writer) != 0)
+        return -1;
     *written = size;
     return 0;
 }
@@ -181,7 +193,7 @@ static int open_log(struct writer *writer)
     wire_init(&log->wire);
     memset(log->classes, 0, sizeof(log->classes));
     log->next_name = log->entries = 0;
-    log->count = 0;
+    log->count = log->kept = 0;
     log->begun = now();
     return 0;
 }
@@ -231,7 +243,7 @@ static void drop(struct writer *writer)
     struct writer_log *log = &writer->log;
 
     log->has_failed = 1;
-    log_files_close(&log->files, &writer->lock, log->count <= 1);
+    log_files_close(&log->files, &writer->lock, log->kept <= 1);
 }
 
 static int finish(struct writer *writer, uint64_t give_up)

@@ -23,7 +23,7 @@ struct writer_log {
     uint32_t classes[RECORD_TYPES]; /* number in the map, + 1; 0: not yet in it */
     uint32_t next_name;             /* in the map */
     uint32_t entries;               /* records in this record file */
-    uint64_t count;                 /* records in all of them */
+    uint64_t count, kept;           /* records that were put, and that are in the files */
     int64_t begun;                  /* wall time of the log's begin, ns */
     int has_failed;                 /* an earlier log could not be written on */
 };
