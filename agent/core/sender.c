@@ -16,7 +16,7 @@
 #define LATE_NS 1000000000u   /* how much longer than its patience a stop takes at most */
 #define FINISHING_NS 1000000u /* between rounds when the thread is to end */
 #define PARK_NS 100000000u    /* a fork waits for the sender for so long, */
-#define GONE_NS 10000000u     /* and for the kernel to have noticed its end */
+#define GONE_NS 100000000u    /* and for the kernel to have noticed its end */
 #define NAP_NS 200000u        /* between looks at what the sender has done */
 #define STACK_BYTES (1u << 20)
 
@@ -64,6 +64,7 @@ struct sender *sender_new(const struct sender_options *options, char *error, siz
     }
     outlet->complained = options->quiet;
     outlet->sink.next_trace = first_trace();
+    outlet->sink.is_of_executions = rings.record == AGENT_EXECUTIONS;
     outlet->sink.unfinished = options->unfinished;
     outlet->sink.clock = &sender->rounds.clock;
     clock_init(&sender->rounds.clock);

@@ -164,7 +164,7 @@ class Script:
         names["__cached__"] = None
         if self._path.endswith(".pyc"):
             names["__loader__"] = SourcelessFileLoader("__main__", self._path)
-            status = _run(names["__loader__"].get_code, ("__main__",), names)
+            status = _run(names["__loader__"].get_code, ("__main__",), names, lambda code: code)
         else:
             names["__loader__"] = SourceFileLoader("__main__", self._path)
             status = _run_text(self._source, self._path, file_name(self._path), names, hook)
@@ -191,19 +191,29 @@ class _Text:
             roots.forget_shadowed(sys.path[0], _loaded_after_site())
             sys.path[0] = ""
         names = _new_main().__dict__
-        if self._source is None:
+        is_argument = self._source is not None
+        if not is_argument:
             self._source = sys.stdin.buffer.read()
             names["__file__"] = self._file
             names["__cached__"] = None
         names["__loader__"] = BuiltinImporter
-        status = _run_text(self._source, self._file, "__main__", names, hook)
-        if self.name == "-":
+        status = _run_text(self._source, self._file, "__main__", names, hook, self._show if is_argument else None)
+        if not is_argument:
             names.pop("__file__", None)
             names.pop("__cached__", None)
         return status
 
 
-def _run(prepare, arguments, names, change=lambda code: code):
+    def _show(self, code):
+        """Lets tracebacks show its lines, as the interpreter does from 3.13 on."""
+        if sys.version_info >= (3, 13):
+            import linecache
+
+            if hasattr(linecache, "_register_code"):
+                linecache._register_code(code if hasattr(linecache, "_interactive_cache") else self._file, self._source, self._file)
+
+
+def _run(prepare, arguments, names, change):
     # Made as the program's first step: a SyntaxError is shown without a trace of ours.
     done = _kieker.run(prepare, arguments)
     if done is not None:
@@ -211,11 +221,15 @@ def _run(prepare, arguments, names, change=lambda code: code):
     return 0 if done is not None else 1
 
 
-def _run_text(source, file, module, names, hook):
-    weave_main = getattr(hook, "weave_main", None)
-    if weave_main is None:
-        return _run(compile, (source, file, "exec", 0, True), names)
-    return _run(compile, (source, file, "exec", 0, True), names, lambda plain: weave_main(source, plain, module))
+def _run_text(source, file, module, names, hook, show=None):
+    def change(code):
+        if hasattr(hook, "weave_main"):
+            code = hook.weave_main(source, code, module)
+        if show is not None:
+            show(code)
+        return code
+
+    return _run(compile, (source, file, "exec", 0, True), names, change)
 
 
 # What there was before the agent: __main__.py knows.

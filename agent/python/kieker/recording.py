@@ -12,6 +12,9 @@ from kieker.names import file_name
 # How long the end of the program may be put off for records that are still to be sent, in seconds.
 PATIENCE = 10.0
 
+# Values of options that nothing stands behind yet.
+_NOT_THERE = (("lambdas", "yes"),)
+
 # The Recording of this process, once options have decided about it.
 current = None
 
@@ -22,6 +25,9 @@ class Recording:
     def __init__(self, values, program, roots):
         """program is the name that the recording is known by; roots are the directories of the program's own code."""
         global current
+        for name, value in _NOT_THERE:
+            if getattr(values, name) == value:
+                raise options.Wrong("--%s %s is not there yet" % (name, value))
         if values.switched_on("c-functions") and values.weave != "monitor":
             raise options.Wrong("--c-functions needs --weave monitor")
         self._values = values
@@ -38,7 +44,7 @@ class Recording:
         self._begun = True
         values = self._values
         try:
-            _kieker.start(values.writer, values.when_full, values.run, self._program)
+            _kieker.start(values.writer, values.when_full, values.run, self._program, values.record)
         except (ValueError, RuntimeError) as error:
             raise options.Wrong(str(error)) from None
         atexit.register(self._end)
