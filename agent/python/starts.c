@@ -17,12 +17,26 @@ static struct module_state *module;
  * 2^32 go by before a number comes again. */
 static struct map tasks;
 
+/* Takes the call of the starter itself out of the thread's depth of recursion, or puts it back. */
+static void hide_call(int hidden)
+{
+#if PY_VERSION_HEX < 0x030B0000
+    PyThreadState_Get()->recursion_depth -= hidden;
+#elif PY_VERSION_HEX < 0x030C0000
+    PyThreadState_Get()->recursion_remaining += hidden;
+#else
+    (void)hidden; /* calls of C functions are counted apart */
+#endif
+}
+
 static PyObject *starter_call(PyObject *self, PyObject *arguments, PyObject *keywords)
 {
     PyObject *function = ((struct starter *)self)->function, *result;
 
     fiber_start_thread(((struct starter *)self)->split);
+    hide_call(1);
     result = PyObject_Call(function, arguments, keywords);
+    hide_call(-1);
 #if PY_VERSION_HEX < 0x030D0000
     /* As the interpreter would report it, with the function itself. */
     if (result == NULL && !PyErr_ExceptionMatches(PyExc_SystemExit)) {

@@ -131,6 +131,23 @@ def _place(line):
     return {"lineno": line, "end_lineno": line, "col_offset": 0, "end_col_offset": 0}
 
 
+def _end_clauses(body, end):
+    """Lets each except clause in which the body ends return by itself. From there Python 3.12 would jump back to what the probe adds to the end."""
+    last = body[-1]
+    if isinstance(last, _ast.Try) and not last.finalbody:
+        for clause in last.handlers:
+            _end_clauses(clause.body, end)
+            if not isinstance(clause.body[-1], (_ast.Return, _ast.Raise)):
+                clause.body.append(_ast.Return(value=None, **end))
+        _end_clauses(last.orelse or last.body, end)
+    elif isinstance(last, _ast.If):
+        for branch in filter(None, (last.body, last.orelse)):
+            _end_clauses(branch, end)
+    elif hasattr(last, "cases"):
+        for case in last.cases:
+            _end_clauses(case.body, end)
+
+
 def _wrap(node, index):
     body = node.body
     first = body[0]
@@ -142,6 +159,8 @@ def _wrap(node, index):
     begin = _place(next((_first_line(s) for s in body if not isinstance(s, _WITHOUT_CODE)), _first_line(body[0])))
     # The end takes the line of whatever it follows. For that, falling off the end must be a way of its own out of each branch.
     end = _place(None if _HAS_NO_LINE else body[-1].end_lineno)
+    if sys.version_info[:2] == (3, 12):
+        _end_clauses(body, end)
     if not isinstance(body[-1], (_ast.Return, _ast.Raise)):
         body = body + [_ast.Return(value=None, **end)]
     enter, leave = _probe(_ast.USub, index, begin), _probe(_ast.Invert, index, end)
