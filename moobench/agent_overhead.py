@@ -187,6 +187,8 @@ class Bench:
         """Adds up what was lost."""
         if not setup.records:
             return
+        if counters["sent"] > calls * setup.records:
+            setup.missing = "%d records made, but %d sent" % (calls * setup.records, counters["sent"])
         setup.lost += max(sum(value for name, value in counters.items() if name.startswith("dropped_")), calls * setup.records - counters["sent"])
         if setup.sink == "sink":
             received = self._sink.received(self._bytes_received + counters["bytes"])

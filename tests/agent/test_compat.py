@@ -386,6 +386,23 @@ class ControllerTest(CompatCase):
         done = self.program("from monitoring.controller import WriterController\nWriterController(None)\n", err=None, status=1)
         self.assertIn("ValueError: say where the configuration file is", done.stderr)
 
+    def test_after_a_file_that_is_wrong_comes_the_right_one(self):
+        self.write("wrong.ini", GENERAL.replace("127.0.0.1", "h" * 300) % 1)
+        self.write("shop.py", SHOP)
+        self.assertEqual(self.traces("""
+            from monitoring.controller import SingleMonitoringController
+            try:
+                SingleMonitoringController("wrong.ini")
+                raise SystemExit("taken")
+            except ValueError as error:
+                assert "too long" in str(error), error
+            from tools.aspect import decorate_members
+            import shop
+            decorate_members(shop)
+            SingleMonitoringController("monitoring.ini")
+            shop.Catalog()
+        """), ["__init__"])
+
     def test_what_has_no_effect_is_said_once(self):
         program = """
             from monitoring.controller import SingleMonitoringController

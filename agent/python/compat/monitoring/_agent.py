@@ -49,6 +49,7 @@ def start(writer):
         values.read_environment()
         recording.Recording(values, os.path.abspath(sys.argv[0]) if sys.argv and sys.argv[0] else "", ()).begin()
     except options.Wrong as wrong:
+        recording.current = None
         raise ValueError(str(wrong)) from None
     _started_with = writer
 
