@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/core/clock.h"
+
 struct rule {
     int on;
     char *pattern;
@@ -29,13 +31,22 @@ static int fits(
     return fnmatch(rule->pattern, full, FNM_NOESCAPE) == 0;
 }
 
+static int is_unwanted(const struct operation *operation)
+{
+    return atomic_load(&operation->off_at) != UINT64_MAX &&
+           atomic_load(&operation->on_at) == UINT64_MAX;
+}
+
 static void set(struct operation *operation, int on)
 {
-    atomic_store(&operation->unwanted, (uint8_t)!on);
-    if (on)
+    if (on && is_unwanted(operation)) {
+        atomic_store(&operation->on_at, clock_ticks());
         atomic_store(&operation->is_off, 0);
-    else
+    } else if (!on && !is_unwanted(operation)) {
+        atomic_store(&operation->off_at, clock_ticks());
+        atomic_store(&operation->on_at, UINT64_MAX);
         atomic_store(&unsettled, 1);
+    }
 }
 
 void activation_apply(const struct operations *operations, struct operation *operation)
@@ -98,7 +109,7 @@ void activation_settle(struct operations *operations)
     for (uint32_t i = 0; i < atomic_load(&operations->count); i++) {
         struct operation *operation = operations_of_sender(operations, i);
 
-        if (!atomic_load(&operation->unwanted) || atomic_load(&operation->is_off))
+        if (!is_unwanted(operation) || atomic_load(&operation->is_off))
             continue;
         operation->was_off = 1;
         if (operation->open > 0) {
@@ -107,7 +118,7 @@ void activation_settle(struct operations *operations)
         }
         atomic_store(&operation->is_off, 1);
         /* It may have been wanted again meanwhile. */
-        if (!atomic_load(&operation->unwanted))
+        if (!is_unwanted(operation))
             atomic_store(&operation->is_off, 0);
     }
     if (left)

@@ -51,7 +51,8 @@ static uint32_t add_locked(struct operations *operations, uint32_t name, uint32_
         *chunk = calloc(OPERATIONS_CHUNK, sizeof(struct operation));
     if (*chunk == NULL || map_put(&operations->by_names, key, count) != 0)
         return OPERATIONS_NONE;
-    (*chunk)[count % OPERATIONS_CHUNK] = (struct operation){.name = name, .component = component};
+    (*chunk)[count % OPERATIONS_CHUNK] =
+        (struct operation){.name = name, .component = component, .off_at = UINT64_MAX};
     activation_apply(operations, &(*chunk)[count % OPERATIONS_CHUNK]);
     atomic_store_explicit(&operations->count, count + 1, memory_order_release);
     return count;

@@ -18,10 +18,12 @@
 struct operation {
     uint32_t name, component; /* numbers in `texts` */
     _Atomic uint8_t is_off;   /* probes record nothing */
-    _Atomic uint8_t unwanted; /* it is to be off, see activation.h */
     uint8_t was_off;          /* the sender's: at any time */
     uint32_t open;            /* the sender's: calls that have begun and not ended */
     _Atomic uint64_t calls;   /* that the sender has seen begin */
+    /* Calls that begin from the one reading of the clock to the other are not wanted, see
+     * activation.h. UINT64_MAX: never. */
+    _Atomic uint64_t off_at, on_at;
 };
 
 struct operations {
@@ -53,9 +55,11 @@ static inline struct operation *operations_of_sender(struct operations *operatio
     return &operations->chunks[number / OPERATIONS_CHUNK][number % OPERATIONS_CHUNK];
 }
 
-static inline int operation_is_unwanted(const struct operation *operation)
+/* Whether a call that began at that reading of the clock is not wanted. */
+static inline int operation_is_unwanted(const struct operation *operation, uint64_t ticks)
 {
-    return atomic_load_explicit(&operation->unwanted, memory_order_relaxed);
+    return ticks >= atomic_load_explicit(&operation->off_at, memory_order_relaxed) &&
+           ticks < atomic_load_explicit(&operation->on_at, memory_order_relaxed);
 }
 
 /* A call of it begins or ends, as the sender sees it. */

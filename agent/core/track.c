@@ -87,7 +87,8 @@ static int grow(struct track *track)
     return 0;
 }
 
-static void begin(struct track *track, struct track_sink *sink, int64_t at, uint32_t number)
+static void begin(
+    struct track *track, struct track_sink *sink, int64_t at, uint64_t ticks, uint32_t number)
 {
     struct operation *operation = operations_of_sender(sink->operations, number);
     struct track_frame *frame;
@@ -99,7 +100,7 @@ static void begin(struct track *track, struct track_sink *sink, int64_t at, uint
         return;
     }
     operation_began(operation);
-    if (operation_is_unwanted(operation)) {
+    if (operation_is_unwanted(operation, ticks)) {
         track->frames[track->depth++] =
             (struct track_frame){.at = at, .operation = number, .is_mute = 1};
         return;
@@ -193,7 +194,7 @@ void track_apply(struct track *track, struct track_sink *sink, const struct ring
     int64_t at = time_of(track, sink, entry->ticks);
 
     if (kind == RING_ENTER) {
-        begin(track, sink, at, operation);
+        begin(track, sink, at, entry->ticks, operation);
         return;
     }
     if (kind == RING_UNSEEN) {

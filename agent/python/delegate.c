@@ -91,25 +91,19 @@ static PySendResult am_send(PyObject *self, PyObject *value, PyObject **result)
  */
 static PyObject *throw_into(struct delegate *delegate, PyObject *method, PyObject *arguments)
 {
-#if PY_VERSION_HEX >= 0x030B0000
     PyThreadState *thread = PyThreadState_Get();
-    frame_t *frame = delegate->frame, *before = FRAME_CURRENT(thread);
+    frame_t *frame = delegate->frame, *before = FRAME_CURRENT(thread), *back;
     PyObject *result;
 
-    if (frame == NULL || frame == before ||
-        ((PyGenObject *)frame_generator(frame))->gi_frame_state != FRAME_EXECUTING ||
+    if (frame == NULL || frame == before || !frame_generator_runs(frame) ||
         !awaitable_has_frames(delegate->iterator))
         return PyObject_Call(method, arguments, NULL);
-    frame->previous = before;
+    back = frame_link(frame, before);
     FRAME_CURRENT(thread) = frame;
     result = PyObject_Call(method, arguments, NULL);
     FRAME_CURRENT(thread) = before;
-    frame->previous = NULL;
+    frame_link(frame, back);
     return result;
-#else
-    (void)delegate;
-    return PyObject_Call(method, arguments, NULL);
-#endif
 }
 
 /* A method of the iterator; NULL, without an exception, when it has none. */
@@ -124,7 +118,7 @@ static PyObject *method_of(struct delegate *delegate, const char *name)
 
 /*
  * More than one argument, type, value and traceback, is an old way of naming an exception, of which
- * the interpreter warns: the program has been told so already.
+ * generators and coroutines warn: the program has been told so already.
  */
 static PyObject *delegate_throw(PyObject *self, PyObject *arguments)
 {
@@ -135,7 +129,8 @@ static PyObject *delegate_throw(PyObject *self, PyObject *arguments)
     method = method_of(delegate, "throw");
     if (method == NULL && PyErr_Occurred())
         return conclude(delegate, NULL);
-    if (method != NULL && PyTuple_GET_SIZE(arguments) == 1) {
+    if (method != NULL &&
+        (PyTuple_GET_SIZE(arguments) == 1 || !awaitable_has_frames(delegate->iterator))) {
         result = throw_into(delegate, method, arguments);
         Py_DECREF(method);
         return conclude(delegate, result);

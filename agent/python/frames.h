@@ -56,6 +56,21 @@ static inline PyObject *frame_generator(const frame_t *frame)
     return (PyObject *)((char *)(uintptr_t)frame - offsetof(PyGenObject, gi_iframe));
 }
 
+/* Whether the interpreter counts the generator of that frame among those that run. */
+static inline int frame_generator_runs(const frame_t *frame)
+{
+    return ((PyGenObject *)frame_generator(frame))->gi_frame_state == FRAME_EXECUTING;
+}
+
+/* Sets which frame runs this one; gives what it was. */
+static inline frame_t *frame_link(frame_t *frame, frame_t *back)
+{
+    frame_t *before = frame->previous;
+
+    frame->previous = back;
+    return before;
+}
+
 #else
 #include <frameobject.h>
 
@@ -81,6 +96,25 @@ static inline frame_t *frame_back(const frame_t *frame)
 static inline PyObject *frame_generator(const frame_t *frame)
 {
     return frame->f_gen;
+}
+
+static inline int frame_generator_runs(const frame_t *frame)
+{
+#if PY_VERSION_HEX >= 0x030A0000
+    return frame->f_state == FRAME_EXECUTING;
+#else
+    return frame->f_gen != NULL && ((PyGenObject *)frame->f_gen)->gi_running;
+#endif
+}
+
+/* Python 3.9 lets it as it is. */
+static inline frame_t *frame_link(frame_t *frame, frame_t *back)
+{
+    frame_t *before = frame->f_back;
+
+    if (PY_VERSION_HEX >= 0x030A0000)
+        frame->f_back = back;
+    return before;
 }
 #endif
 
