@@ -33,7 +33,6 @@ static struct agent {
     int quiet;
     pthread_mutex_t forking; /* from before a fork until after it */
     int parked;              /* the sender has no thread meanwhile */
-    int resumable;           /* was stopped in such a way that it can go on */
 } agent = {.forking = PTHREAD_MUTEX_INITIALIZER};
 
 static pthread_once_t tables_once = PTHREAD_ONCE_INIT;
@@ -321,41 +320,38 @@ static int lock_forking(uint64_t patience)
     return 0;
 }
 
-void agent_stop(uint64_t patience)
+int agent_stop(uint64_t patience)
 {
     struct sender *sender;
-    int state;
+    int state, is_whole = 1;
 
     /* Not while another thread forks, or stops it already. */
     if (lock_forking(patience) != 0)
-        return;
+        return 0;
     pthread_mutex_lock(&rings.lock);
     if (atomic_load(&rings.state) == RINGS_ASLEEP && agent.sender != NULL)
         on_asleep();
     state = atomic_exchange(&rings.state, RINGS_OFF);
     sender = state == RINGS_RUNNING ? agent.sender : NULL;
-    agent.resumable = state != RINGS_OFF;
     pthread_mutex_unlock(&rings.lock);
     if (sender != NULL && sender_stop(sender, patience) != 0) {
-        agent.resumable = 0;
+        is_whole = 0;
         say("the collector at %s did not take the records within %llu s", agent.writer,
             (unsigned long long)(patience / 1000000000u));
     }
     pthread_mutex_unlock(&agent.forking);
     if (sender != NULL)
         report();
+    return is_whole && state != RINGS_OFF;
 }
 
 void agent_resume(void)
 {
     pthread_mutex_lock(&agent.forking);
     pthread_mutex_lock(&rings.lock);
-    if (agent.resumable && atomic_load(&rings.state) == RINGS_OFF) {
-        rings.started = clock_steady();
-        atomic_store(&rings.connected, 0);
-        atomic_store(&rings.state, RINGS_ASLEEP);
-    }
-    agent.resumable = 0;
+    rings.started = clock_steady();
+    atomic_store(&rings.connected, 0);
+    atomic_store(&rings.state, RINGS_ASLEEP);
     pthread_mutex_unlock(&rings.lock);
     pthread_mutex_unlock(&agent.forking);
 }

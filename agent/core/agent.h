@@ -62,13 +62,13 @@ int agent_is_running(void);
 
 /*
  * Ends the recording: everything recorded so far is sent, for `patience` ns at most. What was lost,
- * now or earlier, is said on stderr. Nothing when the agent does not run. Where the process is
- * ended by exit() this is done, too, if it has not been.
+ * now or earlier, is said on stderr. Where the process is ended by exit() this is done, too, if it
+ * has not been. 1 when this has ended it; 0 when it had ended before, or does not end in time.
  */
-void agent_stop(uint64_t patience);
+int agent_stop(uint64_t patience);
 
-/* Takes a stop back, after what was to end the process has failed to: from the next call on there
- * are records again, on a new connection. */
+/* Takes back a stop that has given 1, after what was to end the process has failed to: from the
+ * next call on there are records again, on a new connection. */
 void agent_resume(void);
 
 /* Ends the recording in a signal's handler that is about to kill the process, whatever the signal

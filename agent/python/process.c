@@ -31,13 +31,11 @@ static PyObject *exit_instead(
 {
     Py_ssize_t given = count + (names != NULL ? PyTuple_GET_SIZE(names) : 0);
     int may_end = given == 1 && PyIndex_Check(arguments[0]);
-    PyObject *result;
+    int has_ended = may_end && agent_stop(PATIENCE_NS);
+    PyObject *result = call_keywords(original_exit, self, arguments, count, names);
 
-    if (may_end)
-        agent_stop(PATIENCE_NS);
-    result = call_keywords(original_exit, self, arguments, count, names);
     /* It has raised. */
-    if (may_end)
+    if (has_ended)
         agent_resume();
     return result;
 }
@@ -60,12 +58,10 @@ static int may_exec(PyObject *path)
 static PyObject *execv_instead(PyObject *self, PyObject *const *arguments, Py_ssize_t count)
 {
     int may_end = count == 2 && may_exec(arguments[0]);
-    PyObject *result;
+    int has_ended = may_end && agent_stop(PATIENCE_NS);
+    PyObject *result = call_fast(original_execv, self, arguments, count);
 
-    if (may_end)
-        agent_stop(PATIENCE_NS);
-    result = call_fast(original_execv, self, arguments, count);
-    if (may_end)
+    if (has_ended)
         agent_resume();
     return result;
 }
@@ -76,12 +72,10 @@ static PyObject *execve_instead(
     Py_ssize_t given = count + (names != NULL ? PyTuple_GET_SIZE(names) : 0);
     /* With names the path may be any of them. */
     int may_end = given == 3 && (count < 3 || may_exec(arguments[0]));
-    PyObject *result;
+    int has_ended = may_end && agent_stop(PATIENCE_NS);
+    PyObject *result = call_keywords(original_execve, self, arguments, count, names);
 
-    if (may_end)
-        agent_stop(PATIENCE_NS);
-    result = call_keywords(original_execve, self, arguments, count, names);
-    if (may_end)
+    if (has_ended)
         agent_resume();
     return result;
 }
