@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define LOCALS ".<locals>"
+
 static int is_blank(char c)
 {
     return c == ' ' || c == '\t';
@@ -15,6 +17,13 @@ static ptrdiff_t last_of(const char *text, size_t length, char c)
         if (text[i] == c)
             return i;
     return -1;
+}
+
+/* Whether what ends there is Python's mark between a function and one that is nested in it. */
+static int ends_in_locals(const char *text, size_t length)
+{
+    return length > strlen(LOCALS) &&
+           memcmp(text + length - strlen(LOCALS), LOCALS, strlen(LOCALS)) == 0;
 }
 
 /* Narrows to the last word before the parameters. */
@@ -55,6 +64,8 @@ void signature_parse(const char *text, size_t length, const char *class_text, si
     if (length == 0)
         return;
     dot = last_of(text, length, '.');
+    while (dot > 0 && ends_in_locals(text, (size_t)dot))
+        dot = last_of(text, (size_t)dot - strlen(LOCALS), '.');
     parsed->operation = text + dot + 1;
     parsed->operation_length = length - (size_t)(dot + 1);
     if (class_length == 0 && dot > 0) {

@@ -258,6 +258,7 @@ static int copy_options(const struct agent_options *options)
     agent.run = strdup(options->run);
     agent.program = strdup(options->program);
     rings.when_full = options->when_full;
+    rings.record = options->record;
     rings.on_wait = options->on_wait;
     rings.on_waited = options->on_waited;
     rings.on_asleep = on_asleep;

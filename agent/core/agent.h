@@ -19,9 +19,13 @@
 
 enum agent_when_full { AGENT_BLOCK, AGENT_DROP };
 
+/* A record for the beginning and one for the end of each call, or one for the whole call. */
+enum agent_record { AGENT_EVENTS, AGENT_EXECUTIONS };
+
 struct agent_options {
     const char *writer; /* see writer.h */
     enum agent_when_full when_full;
+    enum agent_record record;
     const char *language; /* for the stream's first entry */
     const char *run;      /* the recording's label, or "" */
     const char *program;  /* path or name of what runs, or "" */

@@ -271,6 +271,13 @@ static int is_record(enum ring_kind kind)
     return kind == RING_ENTER || kind == RING_LEAVE;
 }
 
+/* Whether an entry that is lost is a record that is lost: of an execution only one of the two is.
+ */
+static int is_counted(enum ring_kind kind)
+{
+    return rings.record == AGENT_EXECUTIONS ? kind == RING_ENTER : is_record(kind);
+}
+
 /* Entries that must come before the next one of this fiber. */
 static uint64_t preamble(const struct ring *ring, const struct fiber *fiber)
 {
@@ -308,7 +315,8 @@ static void skip(struct ring *ring, struct fiber *fiber, enum ring_kind kind)
 {
     if (!is_record(kind))
         return;
-    count_dropped(ring);
+    if (is_counted(kind))
+        count_dropped(ring);
     fiber->skipped += kind == RING_ENTER ? 1 : -1ul;
     if (fiber->skipped == 0 && preamble(ring, fiber) == 0)
         probe_ring = ring;
@@ -369,7 +377,7 @@ void probe_record_slowly(uint64_t word)
     }
     ring = rings_attach();
     if (ring == NULL) {
-        if (is_record(ring_kind(word)))
+        if (is_counted(ring_kind(word)))
             atomic_fetch_add(&rings.dropped_no_memory, 1);
         return;
     }

@@ -30,6 +30,7 @@ struct rings {
     _Atomic int is_child;  /* forked, and no call has begun here yet */
     uint64_t started;      /* when the sender was, CLOCK_MONOTONIC */
     enum agent_when_full when_full;
+    enum agent_record record;
     void *(*on_wait)(void);
     void (*on_waited)(void *token);
     void (*on_asleep)(void); /* starts the sender, or turns the probes off; with the lock held */

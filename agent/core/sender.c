@@ -64,6 +64,7 @@ struct sender *sender_new(const struct sender_options *options, char *error, siz
     }
     outlet->complained = options->quiet;
     outlet->sink.next_trace = first_trace();
+    outlet->sink.is_of_executions = rings.record == AGENT_EXECUTIONS;
     outlet->sink.unfinished = options->unfinished;
     outlet->sink.clock = &sender->rounds.clock;
     clock_init(&sender->rounds.clock);

@@ -38,6 +38,15 @@ static void put(struct track *track, struct track_sink *sink, enum stream_class 
     stream_put_event(sink->stream, class, at, track->trace, track->order++, operation, cause);
 }
 
+/* A trace of executions begins with the calls that are open: what they say of their order is new.
+ */
+static void count_open(struct track *track)
+{
+    for (size_t i = 0; i < track->depth; i++)
+        if (!track->frames[i].is_mute)
+            track->frames[i].order = track->order++;
+}
+
 /* Begins a trace on this connection, with the calls that are open. 0 when the connection broke
  * meanwhile. */
 static int announce(struct track *track, struct track_sink *sink)
@@ -47,6 +56,10 @@ static int announce(struct track *track, struct track_sink *sink)
     track->trace = sink->next_trace++;
     track->order = 0;
     track->connection = sink->connection;
+    if (sink->is_of_executions) {
+        count_open(track);
+        return 1;
+    }
     stream_put_trace(sink->stream, track->trace, track->thread_id,
         has_parent ? track->parent.trace : track->trace,
         has_parent ? track->parent.order : STREAM_NO_PARENT);
@@ -96,7 +109,7 @@ static void begin(
 
     if (track->beyond > 0 || (track->depth == track->capacity && grow(track) != 0)) {
         track->beyond++;
-        sink->lost++;
+        sink->lost += !sink->is_of_executions;
         return;
     }
     operation_began(operation);
@@ -109,7 +122,12 @@ static void begin(
         track->connection = 0;
     ready = is_ready(track, sink);
     frame = &track->frames[track->depth++];
-    *frame = (struct track_frame){.at = at, .operation = number, .lost = !ready};
+    *frame = (struct track_frame){.at = at, .operation = number};
+    if (sink->is_of_executions) {
+        frame->order = ready ? track->order++ : 0;
+        return;
+    }
+    frame->lost = !ready;
     if (ready)
         put(track, sink, STREAM_BEFORE, at, number, 0);
     else
@@ -128,6 +146,9 @@ static void end(struct track *track, struct track_sink *sink, int64_t at)
     }
     if (!is_ready(track, sink))
         sink->lost++;
+    else if (sink->is_of_executions)
+        stream_put_execution(sink->stream, track->trace, frame->operation, frame->at, at,
+            frame->order, (uint32_t)track->loud - 1);
     else if (frame->cause != 0)
         put(track, sink, STREAM_FAILED, at, frame->operation, frame->cause - 1u);
     else
@@ -225,7 +246,7 @@ struct track_parent track_split(
     int64_t at = time_of(track, sink, entry->ticks);
     struct track_parent parent = {.connection = 0};
 
-    if (track->loud == 0 || !is_ready(track, sink))
+    if (sink->is_of_executions || track->loud == 0 || !is_ready(track, sink))
         return parent;
     parent = (struct track_parent){track->trace, track->order, sink->connection};
     stream_put_split(sink->stream, at, track->trace, track->order++);

@@ -22,6 +22,7 @@ struct track_frame {
     uint32_t operation;
     uint32_t cause : 29;  /* + 1 of the exception that is ending it; 0: none */
     uint32_t lost : 1;    /* the beginning could not be sent */
+    uint32_t order;       /* among its trace's calls; of executions */
     uint32_t is_mute : 1; /* the operation was switched off when it began: no record says so */
 };
 
@@ -38,7 +39,7 @@ struct track {
     size_t loud;   /* frames that are not mute */
     size_t beyond; /* calls that no frame could be had for */
     int64_t trace;
-    uint32_t order;             /* index of the trace's next event */
+    uint32_t order;             /* index of the trace's next event, or call */
     uint32_t connection;        /* on which the trace was announced; 0: on none */
     struct track_parent parent; /* of the next trace that begins */
     int64_t last;               /* the latest wall time; none goes back behind it */
@@ -52,6 +53,7 @@ struct track_sink {
     struct stream *stream; /* NULL: not connected */
     uint32_t connection;   /* counts connections, from 1 */
     int64_t next_trace;    /* set by the owner */
+    int is_of_executions;  /* calls are recorded as such, not as events; set by the owner */
     uint32_t unfinished;   /* the cause given to a call whose end is missing; set by the owner */
     const struct clock *clock;     /* set by the owner */
     struct operations *operations; /* likewise */

@@ -37,10 +37,11 @@ static void on_waited(void *token)
     PyEval_RestoreThread(token);
 }
 
-PyDoc_STRVAR(start_doc, "start(writer, when_full, run, program)\n\n"
-                        "Starts the agent of this process; when_full is 'block' or 'drop'. Raises "
-                        "ValueError when an option is\n"
-                        "wrong, RuntimeError when it has been started before.");
+PyDoc_STRVAR(start_doc, "start(writer, when_full, run, program, record='events')\n\n"
+                        "Starts the agent of this process; when_full is 'block' or 'drop', record "
+                        "'events' or 'executions'. Raises\n"
+                        "ValueError when an option is wrong, RuntimeError when it has been started "
+                        "before.");
 
 static PyObject *start(PyObject *module, PyObject *arguments)
 {
@@ -49,19 +50,22 @@ static PyObject *start(PyObject *module, PyObject *arguments)
         .on_waited = on_waited,
         .on_forked = process_on_forked};
     PyObject *run = NULL, *program = NULL, *result = NULL;
-    const char *when_full;
+    const char *when_full, *what = "events";
     char error[SAY_MAX];
 
     /* Names as they were on the command line, in whatever encoding. */
-    if (!PyArg_ParseTuple(arguments, "ssO&O&:start", &options.writer, &when_full,
-            PyUnicode_FSConverter, &run, PyUnicode_FSConverter, &program))
+    if (!PyArg_ParseTuple(arguments, "ssO&O&|s:start", &options.writer, &when_full,
+            PyUnicode_FSConverter, &run, PyUnicode_FSConverter, &program, &what))
         return NULL;
     options.run = PyBytes_AS_STRING(run);
     options.program = PyBytes_AS_STRING(program);
     options.when_full = strcmp(when_full, "drop") == 0 ? AGENT_DROP : AGENT_BLOCK;
+    options.record = strcmp(what, "executions") == 0 ? AGENT_EXECUTIONS : AGENT_EVENTS;
     process_watch();
     if (options.when_full == AGENT_BLOCK && strcmp(when_full, "block") != 0)
         PyErr_Format(PyExc_ValueError, "when_full must be block or drop, not %s", when_full);
+    else if (options.record == AGENT_EVENTS && strcmp(what, "events") != 0)
+        PyErr_Format(PyExc_ValueError, "record must be events or executions, not %s", what);
     else if (agent_start(&options, error, sizeof(error)) != 0)
         PyErr_SetString(agent_is_running() ? PyExc_RuntimeError : PyExc_ValueError, error);
     else

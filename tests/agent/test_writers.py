@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Logs in files, as text and as binary, by a reader of Kieker's formats that is written here; and records that the program makes itself."""
+"""Logs in files, as text and as binary, by a reader of Kieker's formats that is written here; records that the program makes itself; and executions
+in place of events."""
 
 import calendar
 import math
@@ -512,6 +513,135 @@ class Records(Case):
             os.wait()
         """)
         self.assertEqual([[r["string"] for r in log.records if r["type"] == "RegistryRecord"] for log in logs], [["parent"], ["child"]])
+
+
+class Executions(Case):
+    """--record executions: one record a call, callees first."""
+
+    PROGRAM = """
+        import threading
+        class Deep:
+            class Er:
+                def method(self):
+                    def nested():
+                        def again(): inner(1)
+                        again()
+                    nested()
+        def recursive(n): return n and recursive(n - 1)
+        def all():
+            outer(3)
+            Deep.Er().method()
+            recursive(50)
+            catches("x")
+            for value in generates(): pass
+        def generates():
+            yield inner(1)
+            yield inner(2)
+        all()
+        with kieker.operation("by hand (1.5)"): outer(1)
+        thread = threading.Thread(target=outer, args=(2,))
+        thread.start()
+        thread.join()
+    """
+
+    def setUp(self):
+        super().setUp()
+        harness.LAYOUTS[RECORD + "controlflow.OperationExecutionRecord"] = (
+            ">iiqqqiii", ("signature", "session", "trace", "begun", "ended", "host", "eoi", "ess"), ("signature", "session", "host"))
+
+    def executions(self, stream):
+        """The calls of each trace as trees of (signature, trees...), checked on the way."""
+        traces = {}
+        for record in stream.records:
+            if record["type"] == "OperationExecutionRecord":
+                traces.setdefault(record["trace"], []).append(record)
+                self.assertEqual((record["session"], record["host"]), ("<no-session-id>", os.uname().nodename))
+        trees = []
+        for calls in traces.values():
+            self.assertEqual([call["ended"] for call in calls], sorted(call["ended"] for call in calls))
+            calls.sort(key=lambda call: call["eoi"])
+            self.assertEqual([call["eoi"] for call in calls], list(range(len(calls))))
+            self.assertEqual((calls[0]["ess"], [call["ess"] for call in calls].count(0)), (0, 1))
+            stack = []
+            for call in calls:
+                del stack[call["ess"]:]
+                self.assertEqual(len(stack), call["ess"])
+                tree = [call["signature"]]
+                if stack:
+                    above, calls_there = stack[-1]
+                    self.assertTrue(above["begun"] <= call["begun"] <= call["ended"] <= above["ended"])
+                    calls_there.append(tree)
+                else:
+                    trees.append((call["begun"], tree))
+                stack.append((call, tree))
+        return [tree for begun, tree in sorted(trees)]
+
+    def test_same_calls_as_events(self):
+        def tree(call):
+            signature = "%s.%s()" % (call.component, call.operation.replace("by hand (1.5)", "by_hand_[1_5]"))
+            return [signature] + [tree(inner) for inner in call.calls]
+
+        program = self.program(self.PROGRAM)
+        events, = self.observed(program).streams
+        done = self.observed(program, agent=["--record", "executions"])
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        stream, = done.streams
+        wanted = [tree(call) for call in sorted(events.traces(), key=lambda call: call.begun)]
+        self.assertEqual(self.executions(stream), wanted)
+        self.assertIn("program.Deep.Er.method.<locals>.nested.<locals>.again()", stream.entries)
+        self.assertEqual({record["type"] for record in stream.records}, {"KiekerMetadataRecord", "OperationExecutionRecord"})
+
+    def test_in_logs(self):
+        for kind in self.each_kind():
+            log, = self.logged("outer(2); catches('x')", kind, ["--record", "executions"])
+            self.assertEqual([r["signature"] for r in log.records[1:]], ["program.%s()" % n for n in ("inner", "inner", "outer", "fails", "catches")])
+            self.assertEqual([(r["order"], r["depth"]) for r in log.records[1:]], [(1, 1), (2, 1), (0, 0), (1, 1), (0, 0)])
+            self.assertEqual([r["logged"] for r in log.records[1:]], [r["ended"] for r in log.records[1:]])
+
+    def test_what_is_dropped_is_counted(self):
+        sink = self.sink(reading=False)
+        process = self.start([self.program("""
+            def main():
+                for i in range(150): outer(5000)
+            main()
+            print("ran", flush=True)
+            sys.stdin.readline()
+        """)], ["--writer", sink.address, "--when-full", "drop", "--record", "executions"], stdin=-1)
+        self.assertEqual(process.stdout.readline(), "ran\n")
+        sink.reading.set()
+        self.done = self.finish(process, input="\n")
+        stream, = sink.streams()
+        tree, = self.executions(stream)
+        self.assertEqual(tree[0], "program.main()")
+        self.assertGreater(self.lost(), 0)
+        self.assertEqual(stream.counters()["dropped_ring_full"], self.lost())
+        self.assertEqual(sum(r["type"] == "OperationExecutionRecord" for r in stream.records) + self.lost(), 1 + 150 * 5001)
+
+    def test_collector_comes_later(self):
+        sink = self.sink()
+        port = sink.port
+        sink.close()
+        process = self.start([self.program("""
+            def main():
+                outer(1000)
+                wait_for("dropped_disconnected")
+                print("ready", flush=True)
+                sys.stdin.readline()
+                wait_for("connections")
+                outer(10)
+            main()
+        """)], ["--writer", "tcp://127.0.0.1:%d" % port, "--record", "executions"], stdin=-1)
+        self.assertEqual(process.stdout.readline(), "ready\n")
+        sink = self.sink(port=port)
+        self.done = self.finish(process, input="\n")
+        stream, = sink.streams()
+        self.assertEqual(self.executions(stream), [["program.main()", ["program.outer()"] + [["program.inner()"]] * 10]])
+        self.assertEqual(self.lost(), 1001)
+
+    def test_wrong_word(self):
+        done = self.finish(self.start([self.program("outer(1)")], ["--record", "nothing"]))
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("executions", done.stderr)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,8 @@ def start():
         values.read_environment()
         if values.writer == "inactive":
             return
-        _kieker.start(values.writer, values.when_full, values.run, os.path.abspath(sys.argv[0]) if sys.argv and sys.argv[0] else "")
+        program = os.path.abspath(sys.argv[0]) if sys.argv and sys.argv[0] else ""
+        _kieker.start(values.writer, values.when_full, values.run, program, values.record)
     except (options.Wrong, ValueError) as wrong:
         _kieker.say("nothing is recorded: %s" % wrong)
         return
