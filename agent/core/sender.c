@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "agent/core/alone.h"
 #include "agent/core/loose.h"
 #include "agent/core/rings.h"
 #include "agent/core/rounds.h"
@@ -18,6 +19,7 @@
 #define PARK_NS 100000000u    /* a fork waits for the sender for so long, */
 #define GONE_NS 100000000u    /* and for the kernel to have noticed its end */
 #define NAP_NS 200000u        /* between looks at what the sender has done */
+#define ALONE_NS 10000000000u /* for what is left to send once the program has no thread */
 #define STACK_BYTES (1u << 20)
 
 /* What the sender's thread is to do, and with PARKED its answer: it takes no wish back any more. */
@@ -101,10 +103,15 @@ static int do_round(struct sender *sender)
         return 0;
     if (result.is_busy)
         return 1;
-    if (wish != GO_ON)
-        usleep(FINISHING_NS / 1000);
-    else
+    if (wish == GO_ON && result.taken == 0 && alone_is()) {
+        /* The process ends with this thread. */
+        atomic_store(&sender->rounds.outlet.give_up, clock_steady() + ALONE_NS);
+        atomic_compare_exchange_strong(&sender->wish, &wish, STOP);
+    } else if (wish == GO_ON) {
         rings_sleep(rounds_pause(&sender->rounds), &sender->wish);
+    } else {
+        usleep(FINISHING_NS / 1000);
+    }
     return 1;
 }
 
