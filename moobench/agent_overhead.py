@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What the agent costs: MooBench's workload (a call 10 deep that does nothing) plain, observed in every way there is, and under other profilers, side by side.
+"""What the agent costs: MooBench's workload (a call 10 deep that does nothing) plain, observed in every way there is, and under other profilers.
 
 agent_overhead.py [--python PYTHON]... [--only WORDS] [--calls N] [--depth N] [--loops N]
 
 All setups run in turn, loop after loop, so that a slower moment of the machine meets all of them. Of each run the first half is dropped; figures are
-microseconds of an outer call, medians of the loops. `mean` is over everything measured, so it has the pauses in it and is what a program pays in the long
-run, if nobody else wants the processors: see the load average. `median` is an ordinary call. `ns/call` is what one call costs more than a plain one, by
-medians; `sustained` is the ratio of the means. `lost` is how many records did not arrive: counted at both ends where there are two.
+microseconds of an outer call, medians of the loops. `mean` is over everything measured, so it has the pauses in it and is what a program pays in
+the long run, if nobody else wants the processors: see the load average. `median` is an ordinary call. `ns/call` is what one call costs more than a
+plain one, by medians; `sustained` is the ratio of the means. `lost` is how many records did not arrive: counted at both ends where there are two.
 """
 
 import argparse
@@ -193,7 +193,8 @@ class Bench:
         if setup.sink == "sink":
             received = self._sink.received(self._bytes_received + counters["bytes"])
             if received != self._bytes_received + counters["bytes"]:
-                raise SystemExit("agent_overhead.py: %s: %d bytes sent, %d received" % (setup.name, counters["bytes"], received - self._bytes_received))
+                raise SystemExit("agent_overhead.py: %s: %d bytes sent, %d received"
+                                 % (setup.name, counters["bytes"], received - self._bytes_received))
             self._bytes_received = received
         if setup.sink == "collector":
             self._calls_stored += calls

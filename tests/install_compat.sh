@@ -39,8 +39,8 @@ try uninstall-compat || { cat "$root/log"; exit 1; }
 
 "$PYTHON" -m pip --version >/dev/null 2>&1 || { echo "skipped the rest: $PYTHON has no pip"; exit 0; }
 pip() {
-    PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INDEX=1 PIP_CONFIG_FILE=/dev/null PYTHONDONTWRITEBYTECODE=1 "$PYTHON" -m pip install --target "$1" "$2" >"$root/log" 2>&1 ||
-        { cat "$root/log"; exit 1; }
+    PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INDEX=1 PIP_CONFIG_FILE=/dev/null PYTHONDONTWRITEBYTECODE=1 \
+        "$PYTHON" -m pip install --target "$1" "$2" >"$root/log" 2>&1 || { cat "$root/log"; exit 1; }
     check "$1"
 }
 pip "$root/checkout" "${srcdir:?}/agent/python/compat"

@@ -443,7 +443,8 @@ class ControllerTest(CompatCase):
 
     def test_a_log_lies_beside_the_file_that_is_named_or_in_the_directory(self):
         os.mkdir(os.path.join(self.directory, "logs"))
-        for path, place in (("logs", "logs"), ("%s/kieker-0.dat" % os.path.join(self.directory, "logs"), "logs"), ("kieker.log", "."), ("logs/", "logs")):
+        absolute = os.path.join(self.directory, "logs", "kieker-0.dat")
+        for path, place in (("logs", "logs"), (absolute, "logs"), ("kieker.log", "."), ("logs/", "logs")):
             with self.subTest(path=path):
                 where, ends, lines = self.log("text", path)
                 self.assertEqual((where, ends), (os.path.normpath(os.path.join(self.directory, place)), {"map", "dat"}))
@@ -637,7 +638,7 @@ class RecordTest(CompatCase):
             binary = BinarySerializer([], WriterRegistry(Listener()))
             for i in range(2):
                 event.serialize(binary)
-                assert binary.pack() == (b"\\0" * 7 + b"\\1" + b"\\xff" * 7 + b"\\xfe" + b"\\0\\0\\0\\3" + b"\\0\\0\\0\\1" + b"\\0\\0\\0\\2" + b"\\0\\0\\0\\3")
+                assert binary.pack().hex() == "0000000000000001" "fffffffffffffffe" "00000003" "00000001" "00000002" "00000003"
             assert told == [("f", 1), ("m", 2), ("KeyError()", 3)]
             line = []
             event.serialize(Serializer(line))
@@ -686,7 +687,7 @@ class PackageTest(CompatCase):
             place = os.path.relpath(root, self.packages).replace(os.sep, ".")
             modules += [place + ("" if name == "__init__.py" else "." + name[:-3]) for name in files if name.endswith(".py")]
         self.assertGreater(len(modules), 20)
-        self.program("import %s\nimport tools.const\nassert type(tools.const.transformer).__name__ == 'ModuleTransformer'\n" % ", ".join(sorted(modules)))
+        self.program("import %s\n" % ", ".join(sorted(modules)) + "assert type(tools.const.transformer).__name__ == 'ModuleTransformer'\n")
 
     def test_beside_the_agents_own_start(self):
         self.write("shop.py", SHOP)

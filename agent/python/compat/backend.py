@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What pip calls for these packages: pip install ./agent/python/compat. It needs neither setuptools nor a network, and leaves nothing beside the sources."""
+"""What pip calls for these packages: pip install ./agent/python/compat. It needs no setuptools and no network."""
 
 import base64
 import hashlib
