@@ -388,5 +388,27 @@ class Command(harness.Case):
         self.assertEqual(vars(copy), dict(vars(values), **changed))
 
 
+class Types(unittest.TestCase):
+    def test_stubs_are_in_step(self):
+        import ast
+        import kieker
+        from kieker import _kieker
+
+        def names(nodes):
+            for node in nodes:
+                if isinstance(node, ast.If):
+                    holds = eval(compile(ast.Expression(node.test), "stub", "eval"), {"sys": sys})
+                    yield from names(node.body if holds else node.orelse)
+                elif isinstance(node, ast.AnnAssign):
+                    yield node.target.id
+                elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+                    yield node.name
+
+        for stub, there in ("__init__.pyi", kieker.__all__), ("_kieker.pyi", vars(_kieker)):
+            with open(os.path.join(os.path.dirname(kieker.__file__), stub), encoding="utf-8") as file:
+                told = set(names(ast.parse(file.read()).body))
+            self.assertEqual({name for name in told if name[0] != "_"}, {name for name in there if name[0] != "_"})
+
+
 if __name__ == "__main__":
     harness.main()
