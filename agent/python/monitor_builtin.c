@@ -3,13 +3,14 @@
 
 #include <string.h>
 
-#include "agent/core/operations.h"
-#include "agent/python/probes.h"
 #include "record/map.h"
 
-/* Operations by the address of their row in a method table: these are static, or last as long as
- * their module does. */
+/* Places in `operations` by the address of the row in a method table: these are static, or last as
+ * long as their module does. */
 static struct map by_row;
+
+static struct monitor_operation **operations;
+static uint32_t count, capacity;
 
 /* The method's row, as the type's own dictionary has it; NULL when there is none. */
 static const PyMethodDef *row_in(PyTypeObject *type, const char *name)
@@ -81,29 +82,59 @@ static const PyMethodDef *row_of(PyObject *callable)
     return NULL;
 }
 
-static uint32_t add(PyObject *callable, const PyMethodDef *row)
+/* So that the next time they are found; otherwise they are made again. */
+static void keep(const PyMethodDef *row, struct monitor_operation *operation)
+{
+    if (count == capacity) {
+        uint32_t wanted = capacity == 0 ? 64 : 2 * capacity;
+        struct monitor_operation **more =
+            PyMem_RawRealloc(operations, wanted * sizeof(*operations));
+
+        if (more == NULL)
+            return;
+        operations = more;
+        capacity = wanted;
+    }
+    operations[count] = operation;
+    if (map_put(&by_row, (uintptr_t)row, count) == 0)
+        count++;
+}
+
+static struct monitor_operation *make(PyObject *callable, const PyMethodDef *row)
 {
     PyObject *name = PyUnicode_FromString(row->ml_name),
              *component = name != NULL ? component_of(callable, row) : NULL;
-    uint32_t operation = component != NULL ? probes_operation(name, component) : OPERATIONS_NONE;
+    struct monitor_operation *operation = NULL;
 
+    if (component != NULL)
+        operation = monitor_operation_new(name, component);
+    PyErr_Clear();
     Py_XDECREF(name);
     Py_XDECREF(component);
-    if (operation == OPERATIONS_NONE)
-        PyErr_Clear();
-    /* All types have the same row for __new__. */
-    else if (strcmp(row->ml_name, "__new__") != 0)
-        map_put(&by_row, (uintptr_t)row, operation);
     return operation;
 }
 
-uint32_t monitor_builtin_operation(PyObject *callable)
+const struct monitor_operation *monitor_builtin_operation(PyObject *callable)
 {
+    static struct monitor_operation last; /* of those that are not kept */
     const PyMethodDef *row = row_of(callable);
-    uint32_t operation;
+    struct monitor_operation *made;
+    uint32_t found;
 
     if (row == NULL)
-        return OPERATIONS_NONE;
-    operation = map_get(&by_row, (uintptr_t)row);
-    return operation != MAP_NONE ? operation : add(callable, row);
+        return NULL;
+    found = map_get(&by_row, (uintptr_t)row);
+    if (__builtin_expect(found != MAP_NONE, 1))
+        return operations[found];
+    made = make(callable, row);
+    if (made == NULL)
+        return NULL;
+    /* All types have the same row for __new__. */
+    if (strcmp(row->ml_name, "__new__") != 0) {
+        keep(row, made);
+        return made;
+    }
+    last = *made;
+    PyMem_RawFree(made);
+    return &last;
 }

@@ -3,13 +3,13 @@
 #ifndef KIEKER_AGENT_PYTHON_MONITOR_BUILTIN_H
 #define KIEKER_AGENT_PYTHON_MONITOR_BUILTIN_H
 
-#include "agent/python/module.h"
+#include "agent/python/monitor_operation.h"
 
 /*
  * The operation of what is called: the function's name, and as its component the module, or the
- * type that defines it (`builtins.list`). OPERATIONS_NONE for all that is no builtin function,
+ * type that defines it (`builtins.list`). NULL for all that is no builtin function,
  * builtin method or method descriptor. Leaves no exception.
  */
-uint32_t monitor_builtin_operation(PyObject *callable);
+const struct monitor_operation *monitor_builtin_operation(PyObject *callable);
 
 #endif

@@ -3,15 +3,13 @@
 
 #include <string.h>
 
-#include "agent/core/operations.h"
-#include "agent/python/probes.h"
-
 #define LOCALS "<locals>"
-#define LOCALS_SIZE (sizeof(LOCALS) - 1)
+#define LOCALS_SIZE ((Py_ssize_t)sizeof(LOCALS) - 1)
 
 /* Code objects have no qualified names: they are taken from the module's code around them. */
 #define CODE_IS_NAMELESS (PY_VERSION_HEX < 0x030B0000)
 
+struct monitor_operation monitor_code_left;
 Py_ssize_t monitor_code_index;
 
 static PyObject *selector; /* gives the component of globals and a file, or None */
@@ -30,6 +28,12 @@ static char *directory_of(PyObject *function)
     return directory;
 }
 
+static void forget(void *known)
+{
+    if (known != &monitor_code_left)
+        PyMem_RawFree(known);
+}
+
 int monitor_code_init(PyObject *select)
 {
     if (modules != NULL || !PyFunction_Check(select)) {
@@ -41,9 +45,9 @@ int monitor_code_init(PyObject *select)
     if (modules == NULL)
         return -1;
 #if PY_VERSION_HEX >= 0x030C0000
-    monitor_code_index = PyUnstable_Eval_RequestCodeExtraIndex(NULL);
+    monitor_code_index = PyUnstable_Eval_RequestCodeExtraIndex(forget);
 #else
-    monitor_code_index = _PyEval_RequestCodeExtraIndex(NULL);
+    monitor_code_index = _PyEval_RequestCodeExtraIndex(forget);
 #endif
     if (monitor_code_index < 0) {
         PyErr_SetString(PyExc_RuntimeError, "code objects have no place left for the monitor");
@@ -54,20 +58,21 @@ int monitor_code_init(PyObject *select)
     return 0;
 }
 
-/* Keeps it with the code, and gives it back; MONITOR_UNDECIDED if there was no memory for it. */
-static uintptr_t keep(PyObject *code, uintptr_t known)
+/* Keeps it with the code, and gives it back; NULL if there was no memory for it. */
+static struct monitor_operation *keep(PyObject *code, struct monitor_operation *known)
 {
-    void *extra = (void *)known;
-
+    if (known == NULL)
+        known = &monitor_code_left;
 #if PY_VERSION_HEX >= 0x030C0000
-    if (PyUnstable_Code_SetExtra(code, monitor_code_index, extra) == 0)
+    if (PyUnstable_Code_SetExtra(code, monitor_code_index, known) == 0)
         return known;
 #else
-    if (_PyCode_SetExtra(code, monitor_code_index, extra) == 0)
+    if (_PyCode_SetExtra(code, monitor_code_index, known) == 0)
         return known;
 #endif
     PyErr_Clear();
-    return MONITOR_UNDECIDED;
+    forget(known);
+    return NULL;
 }
 
 static int begins_with(PyObject *text, char first)
@@ -79,12 +84,6 @@ static int begins_with(PyObject *text, char first)
 static int is_function(const PyCodeObject *code)
 {
     return (code->co_flags & CO_OPTIMIZED) != 0 && !begins_with(code->co_name, '<');
-}
-
-/* Whether its calls rest meanwhile, while others go on. */
-static int is_task(const PyCodeObject *code)
-{
-    return (code->co_flags & (CO_COROUTINE | CO_ASYNC_GENERATOR)) != 0;
 }
 
 /* Whether a frame of that file was there only to decide: the agent's, or the library's for paths.
@@ -154,25 +153,13 @@ fail:
     return NULL;
 }
 
-static uintptr_t number_of(PyObject *name, PyObject *component)
-{
-    uint32_t operation = OPERATIONS_NONE;
-
-    if (name != NULL && component != NULL)
-        operation = probes_operation(name, component);
-    if (operation != OPERATIONS_NONE)
-        return (uintptr_t)operation + MONITOR_OBSERVED;
-    PyErr_Clear(); /* too many, or out of memory */
-    return MONITOR_LEFT;
-}
-
 /*
  * Where in a qualified name the operation's begins: behind the innermost class, which is in front
  * of the last dot that has no "<locals>" beside it. 0 if there is no class.
  */
-static size_t operation_at(const char *qualname, size_t size)
+static Py_ssize_t operation_at(const char *qualname, Py_ssize_t size)
 {
-    for (size_t i = size; i-- > 1;) {
+    for (Py_ssize_t i = size; i-- > 1;) {
         if (qualname[i] != '.')
             continue;
         if (i >= LOCALS_SIZE && memcmp(qualname + i - LOCALS_SIZE, LOCALS, LOCALS_SIZE) == 0)
@@ -184,25 +171,30 @@ static size_t operation_at(const char *qualname, size_t size)
     return 0;
 }
 
-/* The operation of a function with that qualified name, in a module with that name. */
-static uintptr_t number_by_qualname(PyObject *module, PyObject *qualname)
+/* The operation of a function with that qualified name, in a module with that name; NULL, without
+ * an exception, when there is none to be had. */
+static struct monitor_operation *operation_of(PyObject *module, PyObject *qualname)
 {
     Py_ssize_t size = 0;
     const char *text = PyUnicode_AsUTF8AndSize(qualname, &size);
-    size_t at = text != NULL ? operation_at(text, (size_t)size) : 0;
-    PyObject *name, *component;
-    uintptr_t number;
+    Py_ssize_t at = text != NULL ? operation_at(text, size) : 0;
+    PyObject *name, *class, *component;
+    struct monitor_operation *operation = NULL;
 
     if (text == NULL)
         PyErr_Clear();
     if (at == 0)
-        return number_of(qualname, module);
-    name = PyUnicode_FromStringAndSize(text + at, size - (Py_ssize_t)at);
-    component = PyUnicode_FromFormat("%U.%.*s", module, (int)at - 1, text);
-    number = number_of(name, component);
+        return monitor_operation_new(qualname, module);
+    name = PyUnicode_FromStringAndSize(text + at, size - at);
+    class = PyUnicode_FromStringAndSize(text, at - 1);
+    component = class != NULL ? PyUnicode_FromFormat("%U.%U", module, class) : NULL;
+    if (name != NULL && component != NULL)
+        operation = monitor_operation_new(name, component);
+    PyErr_Clear();
     Py_XDECREF(name);
+    Py_XDECREF(class);
     Py_XDECREF(component);
-    return number;
+    return operation;
 }
 
 static int adopt_within(PyObject *code, PyObject *module, PyObject *prefix);
@@ -216,8 +208,8 @@ static int adopt(PyObject *code, PyObject *module, PyObject *qualname)
 
     if (begins_with(known->co_name, '<'))
         return 0;
-    if (is_function(known) && !is_task(known))
-        keep(code, number_by_qualname(module, qualname));
+    if (is_function(known))
+        keep(code, operation_of(module, qualname));
     prefix = PyUnicode_FromFormat(is_function(known) ? "%U." LOCALS "." : "%U.", qualname);
     failed = prefix == NULL ? -1 : adopt_within(code, module, prefix);
     Py_XDECREF(prefix);
@@ -258,19 +250,19 @@ static int is_module(const PyCodeObject *code)
     return PyUnicode_CompareWithASCIIString(code->co_name, "<module>") == 0;
 }
 
-uintptr_t monitor_code_decide(PyObject *code, PyObject *globals)
+struct monitor_operation *monitor_code_decide(PyObject *code, PyObject *globals)
 {
     PyCodeObject *decided = (PyCodeObject *)code;
     int names_others = CODE_IS_NAMELESS && is_module(decided);
     PyObject *module;
 
-    if ((!is_function(decided) && !names_others) || is_task(decided))
-        return keep(code, MONITOR_LEFT);
+    if (!is_function(decided) && !names_others)
+        return keep(code, &monitor_code_left);
     module = component_of(globals, decided->co_filename);
     if (module == NULL)
-        return MONITOR_UNDECIDED;
+        return NULL;
     if (module == Py_None)
-        return keep(code, MONITOR_LEFT);
+        return keep(code, &monitor_code_left);
 #if CODE_IS_NAMELESS
     if (names_others) {
         PyObject *prefix = PyUnicode_FromString("");
@@ -278,10 +270,10 @@ uintptr_t monitor_code_decide(PyObject *code, PyObject *globals)
         if (prefix == NULL || adopt_within(code, module, prefix) != 0)
             PyErr_Clear();
         Py_XDECREF(prefix);
-        return keep(code, MONITOR_LEFT);
+        return keep(code, &monitor_code_left);
     }
-    return keep(code, number_by_qualname(module, decided->co_name));
+    return keep(code, operation_of(module, decided->co_name));
 #else
-    return keep(code, number_by_qualname(module, decided->co_qualname));
+    return keep(code, operation_of(module, decided->co_qualname));
 #endif
 }

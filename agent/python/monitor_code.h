@@ -6,13 +6,11 @@
 #ifndef KIEKER_AGENT_PYTHON_MONITOR_CODE_H
 #define KIEKER_AGENT_PYTHON_MONITOR_CODE_H
 
-#include "agent/python/module.h"
+#include "agent/python/monitor_operation.h"
 
-/* What is known of a code object: one of the first two, or an operation's number and
- * MONITOR_OBSERVED. */
-#define MONITOR_UNDECIDED 0u
-#define MONITOR_LEFT 1u
-#define MONITOR_OBSERVED 2u
+/* What is kept with a code object: its operation, this if it is not observed, or NULL if that is
+ * still to be decided. */
+extern struct monitor_operation monitor_code_left;
 
 extern Py_ssize_t monitor_code_index;
 
@@ -20,7 +18,7 @@ extern Py_ssize_t monitor_code_index;
  * file of code, and gives the component's name or None. 0, or -1 with an exception. */
 int monitor_code_init(PyObject *select);
 
-static inline uintptr_t monitor_code_known(PyObject *code)
+static inline struct monitor_operation *monitor_code_known(PyObject *code)
 {
     void *known = NULL;
 
@@ -29,15 +27,23 @@ static inline uintptr_t monitor_code_known(PyObject *code)
 #else
     _PyCode_GetExtra(code, monitor_code_index, &known);
 #endif
-    return (uintptr_t)known;
+    return known;
+}
+
+/* The operation of code that is observed, or NULL. */
+static inline struct monitor_operation *monitor_code_operation(PyObject *code)
+{
+    struct monitor_operation *known = monitor_code_known(code);
+
+    return known != &monitor_code_left ? known : NULL;
 }
 
 /*
- * Decides on code that runs with these globals; what is known of it then. MONITOR_UNDECIDED when
- * it could not be decided now; there is an exception only if that is none of ours: a handler of a
- * signal that came meanwhile raised it.
+ * Decides on code that runs with these globals; what is known of it then. NULL when it could not be
+ * decided now; there is an exception only if that is none of ours: a handler of a signal that came
+ * meanwhile raised it.
  */
-uintptr_t monitor_code_decide(PyObject *code, PyObject *globals);
+struct monitor_operation *monitor_code_decide(PyObject *code, PyObject *globals);
 
 /*
  * Decides on a function's code by its function's qualified name, and on all code in it; for those

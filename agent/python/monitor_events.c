@@ -5,12 +5,10 @@
 
 #include <structmember.h>
 
-#include "agent/core/agent.h"
-#include "agent/core/probe.h"
-#include "agent/python/cause.h"
 #include "agent/python/monitor_builtin.h"
 #include "agent/python/monitor_code.h"
 #include "agent/python/monitor_failure.h"
+#include "agent/python/monitor_task.h"
 
 /*
  * Callbacks of sys.monitoring. They are called within whatever the program does at that moment:
@@ -25,58 +23,126 @@ struct callback {
 /* What a callback gives: sys.monitoring.DISABLE for a place in code that is not observed. */
 static PyObject *disable;
 
-/* The operation of code that something begins in; OPERATIONS_NONE, and what the callback has to
- * give in *result, when it is not observed. */
-static inline uint32_t begun_operation(PyObject *code, PyObject **result)
+/* The operation of code that something begins in; NULL, and what the callback has to give in
+ * *result, when it is not observed. */
+static inline const struct monitor_operation *begun(PyObject *code, PyObject **result)
 {
-    uintptr_t known = monitor_code_known(code);
+    const struct monitor_operation *operation = monitor_code_known(code);
 
-    if (__builtin_expect(known == MONITOR_UNDECIDED, 0)) {
-        known = monitor_code_decide(code, PyEval_GetGlobals());
-        if (known == MONITOR_UNDECIDED) {
+    if (__builtin_expect(operation == NULL, 0)) {
+        operation = monitor_code_decide(code, PyEval_GetGlobals());
+        if (operation == NULL) {
             *result = PyErr_Occurred() ? NULL : Py_None;
-            return OPERATIONS_NONE;
+            return NULL;
         }
     }
-    if (known == MONITOR_LEFT) {
-        *result = Py_NewRef(disable);
-        return OPERATIONS_NONE;
-    }
-    return (uint32_t)(known - MONITOR_OBSERVED);
+    if (operation != &monitor_code_left)
+        return operation;
+    *result = Py_NewRef(disable);
+    return NULL;
 }
 
-/* PY_START and PY_RESUME: (code, offset). */
-static PyObject *on_begin(PyObject *self, PyObject *const *arguments, size_t count, PyObject *names)
+/* PY_START: (code, offset). */
+static PyObject *on_start(PyObject *self, PyObject *const *arguments, size_t count, PyObject *names)
 {
     PyObject *result = Py_None;
-    uint32_t operation = begun_operation(arguments[0], &result);
+    const struct monitor_operation *operation = begun(arguments[0], &result);
+    enum monitor_kind kind = monitor_kind_of(arguments[0]);
 
     (void)self, (void)count, (void)names;
-    if (operation == OPERATIONS_NONE)
+    if (operation == NULL)
         return result;
-    probe_enter(operation);
+    if (monitor_kind_rests(kind))
+        monitor_task_begin(operation, kind, frame_running());
+    else
+        monitor_enter(operation);
+    Py_RETURN_NONE;
+}
+
+/* PY_RESUME: (code, offset). */
+static PyObject *on_resume(
+    PyObject *self, PyObject *const *arguments, size_t count, PyObject *names)
+{
+    PyObject *result = Py_None;
+    const struct monitor_operation *operation = begun(arguments[0], &result);
+    enum monitor_kind kind = monitor_kind_of(arguments[0]);
+
+    (void)self, (void)count, (void)names;
+    if (operation == NULL)
+        return result;
+    if (monitor_kind_rests(kind))
+        monitor_task_go_on(operation, kind, frame_running());
+    else
+        monitor_enter(operation);
     Py_RETURN_NONE;
 }
 
 /* PY_THROW: (code, offset, exception). It cannot be disabled. */
 static PyObject *on_throw(PyObject *self, PyObject *const *arguments, size_t count, PyObject *names)
 {
-    PyObject *result = on_begin(self, arguments, count, names);
-
-    if (result == disable)
-        Py_SETREF(result, Py_None);
-    return result;
-}
-
-/* PY_RETURN and PY_YIELD: (code, offset, value). */
-static PyObject *on_end(PyObject *self, PyObject *const *arguments, size_t count, PyObject *names)
-{
-    uintptr_t known = monitor_code_known(arguments[0]);
+    PyObject *result = Py_None;
+    const struct monitor_operation *operation = begun(arguments[0], &result);
+    enum monitor_kind kind = monitor_kind_of(arguments[0]);
 
     (void)self, (void)count, (void)names;
-    if (known < MONITOR_OBSERVED)
-        return Py_NewRef(known == MONITOR_LEFT ? disable : Py_None);
-    probe_leave((uint32_t)(known - MONITOR_OBSERVED));
+    if (operation == NULL) {
+        if (result == disable)
+            Py_SETREF(result, Py_None);
+        return result;
+    }
+    if (monitor_kind_rests(kind))
+        monitor_task_go_on(operation, kind, frame_running());
+    else
+        monitor_task_enter_generator(operation, frame_running());
+    Py_RETURN_NONE;
+}
+
+/* The operation of code that something ends in; NULL when it is not observed. */
+static inline const struct monitor_operation *ended(PyObject *code, PyObject **result)
+{
+    const struct monitor_operation *operation = monitor_code_known(code);
+
+    *result = operation == &monitor_code_left ? Py_NewRef(disable) : Py_None;
+    return operation != &monitor_code_left ? operation : NULL;
+}
+
+static void leave(const struct monitor_operation *operation, PyObject *code)
+{
+    enum monitor_kind kind = monitor_kind_of(code);
+
+    if (kind == MONITOR_FUNCTION || (kind == MONITOR_GENERATOR && monitor_tasks == 0))
+        monitor_leave(operation);
+    else
+        monitor_task_leave(operation, kind, monitor_task_ending(frame_running()));
+}
+
+/* PY_RETURN: (code, offset, value). */
+static PyObject *on_return(
+    PyObject *self, PyObject *const *arguments, size_t count, PyObject *names)
+{
+    PyObject *result;
+    const struct monitor_operation *operation = ended(arguments[0], &result);
+
+    (void)self, (void)count, (void)names;
+    if (operation == NULL)
+        return result;
+    leave(operation, arguments[0]);
+    Py_RETURN_NONE;
+}
+
+/* PY_YIELD: (code, offset, value). */
+static PyObject *on_yield(PyObject *self, PyObject *const *arguments, size_t count, PyObject *names)
+{
+    PyObject *result;
+    const struct monitor_operation *operation = ended(arguments[0], &result);
+
+    (void)self, (void)count, (void)names;
+    if (operation == NULL)
+        return result;
+    if (monitor_kind_rests(monitor_kind_of(arguments[0])) && !monitor_task_is_yield(arguments[2]))
+        monitor_task_rest(frame_running());
+    else
+        leave(operation, arguments[0]);
     Py_RETURN_NONE;
 }
 
@@ -84,15 +150,12 @@ static PyObject *on_end(PyObject *self, PyObject *const *arguments, size_t count
 static PyObject *on_unwind(
     PyObject *self, PyObject *const *arguments, size_t count, PyObject *names)
 {
-    uintptr_t known = monitor_code_known(arguments[0]);
-    uint32_t operation = (uint32_t)(known - MONITOR_OBSERVED);
+    const struct monitor_operation *operation = monitor_code_operation(arguments[0]);
 
     (void)self, (void)count, (void)names;
-    if (known < MONITOR_OBSERVED)
-        Py_RETURN_NONE;
-    if (agent_is_running())
-        probe_failed(operation, cause_of(arguments[2]));
-    probe_leave(operation);
+    if (operation != NULL)
+        monitor_failure_now(operation, monitor_kind_of(arguments[0]),
+            monitor_task_ending(frame_running()), monitor_cause_of(arguments[2]));
     Py_RETURN_NONE;
 }
 
@@ -100,34 +163,34 @@ static PyObject *on_unwind(
 static PyObject *on_call(PyObject *self, PyObject *const *arguments, size_t count, PyObject *names)
 {
     PyObject *result = Py_None;
-    uint32_t operation;
+    const struct monitor_operation *operation = begun(arguments[0], &result);
 
     (void)self, (void)count, (void)names;
-    if (begun_operation(arguments[0], &result) == OPERATIONS_NONE)
+    if (operation == NULL)
         return result;
     operation = monitor_builtin_operation(arguments[2]);
-    if (operation != OPERATIONS_NONE)
-        probe_enter(operation);
+    if (operation != NULL)
+        monitor_enter(operation);
     Py_RETURN_NONE;
 }
 
 /* C_RETURN and C_RAISE: (code, offset, callable, first argument). They come only where CALL
  * does. */
-static uint32_t ended_builtin(PyObject *const *arguments)
+static inline const struct monitor_operation *ended_builtin(PyObject *const *arguments)
 {
-    return monitor_code_known(arguments[0]) >= MONITOR_OBSERVED
-               ? monitor_builtin_operation(arguments[2])
-               : OPERATIONS_NONE;
+    if (monitor_code_operation(arguments[0]) == NULL)
+        return NULL;
+    return monitor_builtin_operation(arguments[2]);
 }
 
 static PyObject *on_c_return(
     PyObject *self, PyObject *const *arguments, size_t count, PyObject *names)
 {
-    uint32_t operation = ended_builtin(arguments);
+    const struct monitor_operation *operation = ended_builtin(arguments);
 
     (void)self, (void)count, (void)names;
-    if (operation != OPERATIONS_NONE)
-        probe_leave(operation);
+    if (operation != NULL)
+        monitor_leave(operation);
     Py_RETURN_NONE;
 }
 
@@ -135,11 +198,11 @@ static PyObject *on_c_return(
 static PyObject *on_c_raise(
     PyObject *self, PyObject *const *arguments, size_t count, PyObject *names)
 {
-    uint32_t operation = ended_builtin(arguments);
+    const struct monitor_operation *operation = ended_builtin(arguments);
 
     (void)self, (void)count, (void)names;
-    if (operation != OPERATIONS_NONE)
-        monitor_failure_expect(operation);
+    if (operation != NULL)
+        monitor_failure_expect(operation, MONITOR_FUNCTION, (struct monitor_task_end){0});
     Py_RETURN_NONE;
 }
 
@@ -147,7 +210,8 @@ static PyObject *on_c_raise(
 static PyObject *on_raise(PyObject *self, PyObject *const *arguments, size_t count, PyObject *names)
 {
     (void)self, (void)count, (void)names;
-    monitor_failure_settle(arguments[2]);
+    if (monitor_failures.count > 0)
+        monitor_failure_settle(monitor_cause_of(arguments[2]));
     Py_RETURN_NONE;
 }
 
@@ -156,11 +220,11 @@ static const struct event {
     vectorcallfunc call;
     int is_of_c; /* wanted for functions in C only */
 } events[] = {
-    {"PY_START", on_begin, 0},
-    {"PY_RESUME", on_begin, 0},
+    {"PY_START", on_start, 0},
+    {"PY_RESUME", on_resume, 0},
     {"PY_THROW", on_throw, 0},
-    {"PY_RETURN", on_end, 0},
-    {"PY_YIELD", on_end, 0},
+    {"PY_RETURN", on_return, 0},
+    {"PY_YIELD", on_yield, 0},
     {"PY_UNWIND", on_unwind, 0},
     {"CALL", on_call, 1},
     {"C_RETURN", on_c_return, 1},

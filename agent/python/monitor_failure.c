@@ -3,25 +3,58 @@
 
 #include <string.h>
 
-#include "agent/core/agent.h"
 #include "agent/python/cause.h"
 
-PROBE_THREAD struct monitor_failure monitor_failure;
+PROBE_THREAD struct monitor_failures monitor_failures;
 
-void monitor_failure_expect(uint32_t operation)
+struct monitor_cause monitor_cause_of(PyObject *exception)
 {
-    monitor_failure_settle(NULL);
-    monitor_failure = (struct monitor_failure){1, operation};
+    struct monitor_cause cause = {0, exception != NULL, 0};
+
+    if (!agent_is_running())
+        return cause;
+    if (exception == NULL) {
+        cause.number = agent_cause(MONITOR_CAUSE_UNSEEN, strlen(MONITOR_CAUSE_UNSEEN));
+        return cause;
+    }
+    cause.number = cause_of(exception);
+    cause.is_exit = PyErr_GivenExceptionMatches(exception, PyExc_GeneratorExit);
+    return cause;
 }
 
-void monitor_failure_end(PyObject *exception)
+/* Whether a call of that kind has ended by being closed, rather than failed. What C code makes of a
+ * generator's exception without showing it is the end of a close(). */
+static int is_closed(enum monitor_kind kind, struct monitor_cause cause)
 {
-    struct monitor_failure failure = monitor_failure;
+    if (kind == MONITOR_FUNCTION)
+        return 0;
+    return cause.is_exit || (!cause.is_seen && kind == MONITOR_GENERATOR);
+}
 
-    monitor_failure.is_expected = 0;
-    if (agent_is_running())
-        probe_failed(failure.operation,
-            exception != NULL ? cause_of(exception)
-                              : agent_cause(MONITOR_CAUSE_UNSEEN, strlen(MONITOR_CAUSE_UNSEEN)));
-    probe_leave(failure.operation);
+void monitor_failure_now(const struct monitor_operation *operation, enum monitor_kind kind,
+    struct monitor_task_end end, struct monitor_cause cause)
+{
+    if (agent_is_running() && !is_closed(kind, cause) &&
+        (!monitor_kind_rests(kind) || monitor_task_is_active(end.frame)))
+        monitor_failed(operation, cause.number);
+    monitor_task_leave(operation, kind, end);
+}
+
+void monitor_failure_expect(
+    const struct monitor_operation *operation, enum monitor_kind kind, struct monitor_task_end end)
+{
+    if (monitor_failures.count == MONITOR_FAILURES)
+        monitor_failure_settle(monitor_cause_of(NULL));
+    monitor_failures.waiting[monitor_failures.count++] =
+        (struct monitor_failure){*operation, kind, end};
+}
+
+void monitor_failure_settle(struct monitor_cause cause)
+{
+    for (unsigned i = 0; i < monitor_failures.count; i++) {
+        struct monitor_failure *failure = &monitor_failures.waiting[i];
+
+        monitor_failure_now(&failure->operation, failure->kind, failure->end, cause);
+    }
+    monitor_failures.count = 0;
 }

@@ -1,35 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Calls of which it is known that an exception has ended them before it is known which: their ends
- * are put off until the interpreter shows the exception, which it does next of all. One a thread.
+ * are put off until the interpreter shows the exception, which it does next of all.
  */
 #ifndef KIEKER_AGENT_PYTHON_MONITOR_FAILURE_H
 #define KIEKER_AGENT_PYTHON_MONITOR_FAILURE_H
 
-#include "agent/core/probe.h"
-#include "agent/python/module.h"
+#include "agent/python/monitor_task.h"
 
 #define MONITOR_CAUSE_UNSEEN "(its cause was not seen)"
+#define MONITOR_FAILURES                                                                           \
+    4 /* a function of the program, the C function that called it, to spare                        \
+       */
 
-struct monitor_failure {
-    int is_expected;
-    uint32_t operation;
+/* What is said of an exception. */
+struct monitor_cause {
+    uint32_t number;
+    int is_seen, is_exit; /* GeneratorExit */
 };
 
-extern PROBE_THREAD struct monitor_failure monitor_failure;
+/* Of NULL: an exception that was not seen. */
+struct monitor_cause monitor_cause_of(PyObject *exception);
 
-/* That call of the operation has been ended by an exception. */
-void monitor_failure_expect(uint32_t operation);
+struct monitor_failures {
+    unsigned count;
+    struct monitor_failure {
+        struct monitor_operation operation;
+        enum monitor_kind kind;
+        struct monitor_task_end end; /* of a coroutine or asynchronous generator */
+    } waiting[MONITOR_FAILURES];
+};
 
-/* Ends the call that is waiting for its cause; it is `exception`, or NULL if that was never seen.
- */
-void monitor_failure_end(PyObject *exception);
+extern PROBE_THREAD struct monitor_failures monitor_failures;
 
-/* The same, if there is one. */
-static inline void monitor_failure_settle(PyObject *exception)
-{
-    if (__builtin_expect(monitor_failure.is_expected, 0))
-        monitor_failure_end(exception);
-}
+/* That call has been ended by an exception, and is the innermost of all that are not waiting
+ * already. `end` is for a kind that rests (monitor_kind_rests) alone. */
+void monitor_failure_expect(
+    const struct monitor_operation *operation, enum monitor_kind kind, struct monitor_task_end end);
+
+/* Ends the calls that are waiting, for that cause. */
+void monitor_failure_settle(struct monitor_cause cause);
+
+/* Ends a call that an exception ends, now. What ends because nobody wants it any more has not
+ * failed. */
+void monitor_failure_now(const struct monitor_operation *operation, enum monitor_kind kind,
+    struct monitor_task_end end, struct monitor_cause cause);
 
 #endif

@@ -3,111 +3,16 @@
 
 #if PY_VERSION_HEX < 0x030C0000
 
-#include <frameobject.h>
-#include <string.h>
+#include <opcode.h>
 
-#include "agent/core/operations.h"
-#include "agent/core/probe.h"
-#include "agent/core/say.h"
-#include "agent/python/interpose.h"
 #include "agent/python/monitor_builtin.h"
 #include "agent/python/monitor_code.h"
 #include "agent/python/monitor_failure.h"
-
-/*
- * The profiling hook of each thread is taken, with the program's own profiler, if it has one,
- * behind it. A thread's hook is a C function and an object for it; the object is what
- * sys.getprofile() gives, so it stays the program's, or none.
- */
-struct chain {
-    Py_tracefunc profiler; /* the program's own, or NULL */
-    PyCFunction silent;    /* the return from this is not to be shown to it */
-    Py_tracefunc tracer;   /* the program's tracing hook, while ours is in its place */
-    int is_tracing;
-};
-
-static PROBE_THREAD struct chain chain;
+#include "agent/python/monitor_hook.h"
+#include "agent/python/monitor_raise.h"
+#include "agent/python/monitor_task.h"
 
 static int with_c_functions;
-
-static int on_event(PyObject *object, PyFrameObject *frame, int what, PyObject *argument);
-
-/* Written as it stands: PyEval_SetProfile raises an audit event, which programs see. */
-static void set_profiler(PyThreadState *thread, Py_tracefunc profiler)
-{
-    thread->c_profilefunc = profiler;
-    if (thread->tracing > 0)
-        return; /* the interpreter does the rest when the hook that is running returns */
-#if PY_VERSION_HEX >= 0x030B0000
-    thread->cframe->use_tracing = 255;
-#elif PY_VERSION_HEX >= 0x030A0000
-    thread->cframe->use_tracing = 1;
-#else
-    thread->use_tracing = 1;
-#endif
-}
-
-/* All threads that have no profiler yet get the monitor. */
-static void take_threads(void)
-{
-    PyThreadState *thread = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
-
-    for (; thread != NULL; thread = PyThreadState_Next(thread))
-        if (thread->c_profilefunc == NULL)
-            set_profiler(thread, on_event);
-}
-
-/* Whatever profiler the program has set in this thread since is put behind the monitor. */
-static void take_back(void)
-{
-    PyThreadState *thread = PyThreadState_Get();
-
-    if (thread->c_profilefunc == on_event)
-        return;
-    chain.profiler = thread->c_profilefunc;
-    set_profiler(thread, on_event);
-}
-
-/*
- * The tracing hook, which alone shows an exception, for as long as a failure waits for one. It is
- * the next to be called, and goes at once.
- */
-static void stop_tracing(void)
-{
-    PyThreadState *thread = PyThreadState_Get();
-
-    chain.is_tracing = 0;
-    thread->c_tracefunc = chain.tracer;
-}
-
-static int on_trace(PyObject *object, PyFrameObject *frame, int what, PyObject *argument)
-{
-    Py_tracefunc tracer = chain.tracer;
-
-    stop_tracing();
-    monitor_failure_settle(
-        what == PyTrace_EXCEPTION && PyTuple_Check(argument) ? PyTuple_GetItem(argument, 1) : NULL);
-    return tracer != NULL ? tracer(object, frame, what, argument) : 0;
-}
-
-static void expect_failure(uint32_t operation)
-{
-    PyThreadState *thread = PyThreadState_Get();
-
-    monitor_failure_expect(operation);
-    chain.tracer = thread->c_tracefunc;
-    chain.is_tracing = 1;
-    thread->c_tracefunc = on_trace;
-}
-
-/* No exception was shown: whoever called the function, in C, has taken it. */
-static void give_up_failure(void)
-{
-    if (chain.is_tracing && PyThreadState_Get()->c_tracefunc == on_trace)
-        stop_tracing();
-    chain.is_tracing = 0;
-    monitor_failure_settle(NULL);
-}
 
 static inline PyObject *code_of(PyFrameObject *frame)
 {
@@ -121,184 +26,161 @@ static inline PyObject *code_of(PyFrameObject *frame)
 #endif
 }
 
+/* Whether the generator, coroutine or asynchronous generator that has just left the interpreter
+ * will be gone on with. */
+static int is_suspended(const frame_t *frame)
+{
+#if PY_VERSION_HEX >= 0x030B0000
+    return ((PyGenObject *)frame_generator(frame))->gi_frame_state == FRAME_SUSPENDED;
+#elif PY_VERSION_HEX >= 0x030A0000
+    return frame->f_state == FRAME_SUSPENDED;
+#else
+    return frame->f_stacktop != NULL;
+#endif
+}
+
+/* Whether the frame of a coroutine or asynchronous generator begins to run for the first time. */
+static int is_new(const frame_t *frame)
+{
+#if PY_VERSION_HEX >= 0x030B0000
+    const _Py_CODEUNIT *at = frame->prev_instr;
+    int opcode = _Py_OPCODE(*at);
+
+    return (opcode == RESUME || opcode == RESUME_QUICK) && _Py_OPARG(*at) == 0;
+#else
+    return frame->f_lasti == -1;
+#endif
+}
+
 /* 0, or -1 with an exception of the program's, see monitor_code_decide. */
 static int on_call(PyObject *code)
 {
-    uintptr_t known = monitor_code_known(code);
+    const struct monitor_operation *operation = monitor_code_known(code);
+    enum monitor_kind kind;
 
-    if (__builtin_expect(known == MONITOR_UNDECIDED, 0)) {
-        known = monitor_code_decide(code, PyEval_GetGlobals());
-        if (known == MONITOR_UNDECIDED && PyErr_Occurred())
-            return -1;
+    if (__builtin_expect(operation == NULL, 0)) {
+        operation = monitor_code_decide(code, PyEval_GetGlobals());
+        if (operation == NULL)
+            return PyErr_Occurred() ? -1 : 0;
     }
-    if (known >= MONITOR_OBSERVED)
-        probe_enter((uint32_t)(known - MONITOR_OBSERVED));
+    if (operation == &monitor_code_left)
+        return 0;
+    kind = monitor_kind_of(code);
+    if (kind == MONITOR_FUNCTION) {
+        monitor_enter(operation);
+    } else if (kind == MONITOR_GENERATOR) {
+        monitor_task_enter_generator(operation, frame_running());
+    } else {
+        if (is_new(frame_running()))
+            monitor_task_begin(operation, kind, frame_running());
+        else
+            monitor_task_go_on(operation, kind, frame_running());
+        monitor_raise_look();
+    }
     return 0;
 }
 
-/* value: what is returned or yielded; NULL when an exception ends the call. */
-static void on_return(PyObject *code, PyObject *value)
+/* An exception ends the call; `cause` if it was seen, else NULL. */
+static void fail(const struct monitor_operation *operation, enum monitor_kind kind,
+    const struct monitor_cause *cause)
 {
-    uintptr_t known = monitor_code_known(code);
+    struct monitor_task_end end = {0};
 
-    if (known < MONITOR_OBSERVED)
+    if (kind != MONITOR_FUNCTION)
+        end = monitor_task_ending(frame_running());
+    if (cause != NULL) {
+        monitor_failure_now(operation, kind, end, *cause);
+    } else {
+        monitor_failure_expect(operation, kind, end);
+        monitor_raise_look();
+    }
+}
+
+/* value: what is returned or yielded; NULL when an exception ends the call, see fail. */
+static void on_return(PyObject *code, PyObject *value, const struct monitor_cause *cause)
+{
+    const struct monitor_operation *operation = monitor_code_operation(code);
+    enum monitor_kind kind = monitor_kind_of(code);
+
+    if (operation == NULL)
         return;
     if (value == NULL)
-        expect_failure((uint32_t)(known - MONITOR_OBSERVED));
+        fail(operation, kind, cause);
+    else if (kind == MONITOR_FUNCTION)
+        monitor_leave(operation);
+    else if (monitor_kind_rests(kind) && is_suspended(frame_running()) &&
+             !monitor_task_is_yield(value))
+        monitor_task_rest(frame_running());
     else
-        probe_leave((uint32_t)(known - MONITOR_OBSERVED));
+        monitor_task_leave(operation, kind, monitor_task_ending(frame_running()));
 }
 
 static void on_builtin(PyObject *code, int what, PyObject *callable)
 {
-    uint32_t operation;
+    const struct monitor_operation *operation;
 
-    if (!with_c_functions || monitor_code_known(code) < MONITOR_OBSERVED)
+    if (!with_c_functions || monitor_code_operation(code) == NULL)
         return;
     operation = monitor_builtin_operation(callable);
-    if (operation == OPERATIONS_NONE)
+    if (operation == NULL)
         return;
     if (what == PyTrace_C_CALL)
-        probe_enter(operation);
+        monitor_enter(operation);
     else if (what == PyTrace_C_RETURN)
-        probe_leave(operation);
+        monitor_leave(operation);
     else
-        expect_failure(operation);
+        fail(operation, MONITOR_FUNCTION, NULL);
 }
 
-/*
- * cProfile's way to set a profiler, enable() and disable() of _lsprof.Profiler, gets another C
- * function when it is called for the first time: the module need not be loaded before.
- */
-struct profiler_switch {
-    const char *name;
-    PyCFunction original;
-};
-
-static struct profiler_switch enable = {.name = "enable"}, disable = {.name = "disable"};
-
-static PyObject *on_enable(PyObject *self, PyObject *arguments, PyObject *keywords);
-static PyObject *on_disable(PyObject *self, PyObject *unused);
-
-static int is_profiler(PyTypeObject *type)
+/* The program's own profiler, called behind the monitor, may end a call by an exception as soon as
+ * it has begun. */
+static int forward(PyObject *object, PyFrameObject *frame, int what, PyObject *argument)
 {
-    while (type != NULL && strcmp(type->tp_name, "_lsprof.Profiler") != 0)
-        type = type->tp_base;
-    return type != NULL;
+    int failed = monitor_hook_forward(object, frame, what, argument);
+
+#if PY_VERSION_HEX < 0x030B0000
+    /* Then there is no event for its end. */
+    if (failed && what == PyTrace_CALL)
+        on_return(code_of(frame), NULL, NULL);
+#endif
+    return failed;
 }
 
-static void watch(struct profiler_switch *which, PyCFunction instead, PyCFunctionObject *builtin)
+/* Whether this event is the end of a call that an exception ends which was seen. */
+static int has_cause(int what, const PyObject *argument, struct monitor_cause *cause)
 {
-    PyMethodDef *row = builtin->m_ml;
+    int is_seen =
+        what == PyTrace_RETURN && argument == NULL && monitor_raise_seen(frame_running(), cause);
 
-    if (strcmp(row->ml_name, which->name) != 0 || row->ml_meth == instead ||
-        builtin->m_self == NULL || !is_profiler(Py_TYPE(builtin->m_self)))
-        return;
-    which->original = row->ml_meth;
-    row->ml_meth = instead;
-}
-
-static void before_builtin(PyObject *callable)
-{
-    PyCFunctionObject *builtin = (PyCFunctionObject *)callable;
-
-    if (!PyCFunction_Check(callable))
-        return;
-    if (builtin->m_ml->ml_name[0] == 'e')
-        watch(&enable, (PyCFunction)(void (*)(void))on_enable, builtin);
-    else if (builtin->m_ml->ml_name[0] == 'd')
-        watch(&disable, on_disable, builtin);
-}
-
-/* Without the monitor the program's profiler would not see the return from what has set it. */
-static int is_silent(int what, PyObject *callable)
-{
-    PyCFunction silent = chain.silent;
-
-    chain.silent = NULL;
-    return silent != NULL && (what == PyTrace_C_RETURN || what == PyTrace_C_EXCEPTION) &&
-           PyCFunction_Check(callable) && ((PyCFunctionObject *)callable)->m_ml->ml_meth == silent;
+    /* Whatever still waits for its exception: C code has taken it, unless it is passing it on. */
+    if (what != PyTrace_C_EXCEPTION) {
+        monitor_raise_stop();
+        if (monitor_failures.count > 0)
+            monitor_failure_settle(monitor_cause_of(NULL));
+    }
+    return is_seen;
 }
 
 static int on_event(PyObject *object, PyFrameObject *frame, int what, PyObject *argument)
 {
     PyObject *code = code_of(frame);
-    int failed = 0;
+    struct monitor_cause cause;
+    int failed = 0, is_seen = 0;
 
-    if (__builtin_expect(monitor_failure.is_expected, 0))
-        give_up_failure();
+    if (__builtin_expect(monitor_raise_is_looking, 0))
+        is_seen = has_cause(what, argument, &cause);
     if (what == PyTrace_CALL) {
         failed = on_call(code);
     } else if (what == PyTrace_RETURN) {
-        on_return(code, argument);
+        on_return(code, argument, is_seen ? &cause : NULL);
     } else {
         if (what == PyTrace_C_CALL)
-            before_builtin(argument);
+            monitor_hook_before(argument);
         on_builtin(code, what, argument);
     }
-    if (__builtin_expect(chain.silent != NULL, 0) && is_silent(what, argument))
-        return failed;
-    if (__builtin_expect(chain.profiler != NULL, 0)) {
-        failed |= chain.profiler(object, frame, what, argument);
-        take_back(); /* it can have ended itself */
-    }
+    if (__builtin_expect(monitor_hook.profiler != NULL || monitor_hook.silent != NULL, 0))
+        failed |= forward(object, frame, what, argument);
     return failed;
-}
-
-/* The program has set its profiler in this thread, or none, by calling that C function: it goes
- * behind the monitor. */
-static void after_setting(PyCFunction by)
-{
-    Py_tracefunc before = chain.profiler;
-
-    if (PyThreadState_Get()->c_profilefunc == on_event)
-        return; /* it could not */
-    take_back();
-    chain.silent = before == NULL && chain.profiler != NULL ? by : NULL;
-}
-
-static PyObject *on_enable(PyObject *self, PyObject *arguments, PyObject *keywords)
-{
-    PyObject *result =
-        ((PyCFunctionWithKeywords)(void (*)(void))enable.original)(self, arguments, keywords);
-
-    after_setting((PyCFunction)(void (*)(void))on_enable);
-    return result;
-}
-
-static PyObject *on_disable(PyObject *self, PyObject *unused)
-{
-    PyObject *result = disable.original(self, unused);
-
-    after_setting(on_disable);
-    return result;
-}
-
-static PyCFunction setprofile, start_thread, start_new;
-
-static PyObject *on_setprofile(PyObject *self, PyObject *function)
-{
-    PyObject *result = setprofile(self, function);
-
-    after_setting(on_setprofile);
-    return result;
-}
-
-/* The new thread has its state already, and waits for the interpreter's lock. */
-static PyObject *on_start_thread(PyObject *self, PyObject *arguments)
-{
-    PyObject *result = start_thread(self, arguments);
-
-    take_threads();
-    return result;
-}
-
-static PyObject *on_start_new(PyObject *self, PyObject *arguments)
-{
-    PyObject *result = start_new(self, arguments);
-
-    take_threads();
-    return result;
 }
 
 static PyObject *profile_method(PyObject *module, PyObject *arguments)
@@ -309,10 +191,7 @@ static PyObject *profile_method(PyObject *module, PyObject *arguments)
     if (!PyArg_ParseTuple(arguments, "Op:monitor_profile", &select, &with_c_functions) ||
         monitor_code_init(select) != 0)
         return NULL;
-    interpose("sys", "setprofile", on_setprofile, &setprofile);
-    interpose("_thread", "start_new_thread", on_start_thread, &start_thread);
-    interpose("_thread", "start_new", on_start_new, &start_new);
-    take_threads();
+    monitor_hook_take(on_event);
     Py_RETURN_NONE;
 }
 
@@ -331,7 +210,7 @@ static PyObject *adopt_method(PyObject *module, PyObject *arguments)
 static PyObject *is_displaced_method(PyObject *module, PyObject *unused)
 {
     (void)module, (void)unused;
-    return PyBool_FromLong(PyThreadState_Get()->c_profilefunc != on_event);
+    return PyBool_FromLong(!monitor_hook_is_taken());
 }
 
 PyDoc_STRVAR(profile_doc,
