@@ -37,7 +37,8 @@ class OfAProgram(harness.Case):
         done = self.run_it("--report")
         self.assertTrue(done.stderr.startswith("err\nkieker: what observing this program has cost\n"), done.stderr)
         self.assertRegex(done.stderr, r"\n  run time +\d")
-        self.assertRegex(done.stderr, r"\n  calls +21,002\b")
+        self.assertRegex(done.stderr, r"\n  calls +21,002\b.* of 4 operations\n")
+        self.assertRegex(done.stderr, r"\n +20,500 .* program\.often\n +500 .* program\.Some\.method\n")
         self.assertRegex(done.stderr, r"\n  cost of a call +\d+ ns, measured")
         self.assertRegex(done.stderr, r"\n  records +42,00\d sent")
         self.assertRegex(done.stderr, r"\n  lost +none\n")
@@ -59,6 +60,8 @@ class OfAProgram(harness.Case):
         self.assertEqual(found["calls"], 21002)
         self.assertEqual(found["lost"], {})
         self.assertGreater(found["seconds"], 0)
+        self.assertEqual([(row["component"], row["operation"], row["calls"]) for row in found["operations"]], [
+            ("program", "often", 20500), ("program.Some", "method", 500), ("helper", "once", 1), ("program", "main", 1)])
         self.assertGreater(found["cost"]["plain_ns"], 0)
         self.assertAlmostEqual(found["observing_seconds"], found["cost"]["added_ns"] * 21002e-9, delta=0.1 * 21002e-9 + 1e-6)
         self.assertAlmostEqual(found["share"], found["observing_seconds"] / found["seconds"], delta=1e-5)

@@ -119,8 +119,7 @@ class Report:
         self.cost = cost
         self.not_woven = dict(not_woven)
         self.operations = sorted(operations, key=lambda row: (-row[2], row[0], row[1]))
-        # Each has been sent as two records, where it is not known what they were of.
-        self.calls = sum(row[2] for row in self.operations) or counters.get("sent", 0) // 2
+        self.calls = sum(row[2] for row in self.operations)
         self.modules = _by_module(self.operations, set(modules))
 
     def took(self, calls):
@@ -171,7 +170,7 @@ class Report:
         yield ""
         yield "  run time        %s" % _duration(self.seconds)
         rate = " (%s a second)" % _number(self.calls / self.seconds) if self.calls and self.seconds >= 0.1 else ""
-        yield "  calls           %s%s of %s operations" % (_number(self.calls), rate, _number(counters.get("operations", 0)))
+        yield "  calls           %s%s of %s operations" % (_number(self.calls), rate, _number(len(self.operations)))
         if self.cost is None:
             yield "  cost of a call  could not be measured"
         else:
@@ -299,8 +298,7 @@ def at_exit():
 def _text(seconds):
     import kieker
 
-    operations = _kieker.operation_calls() if hasattr(_kieker, "operation_calls") else []
-    report = Report(seconds, kieker.stats(), operations, Cost.measure(weave=_Run.weave),
+    report = Report(seconds, kieker.stats(), _kieker.operation_calls(), Cost.measure(weave=_Run.weave),
                     getattr(kieker._hook, "not_woven", {}), _module_names())
     if _Run.where == "json" or _Run.where.endswith(".json"):
         return _json(report.values())
