@@ -337,6 +337,7 @@ class Shapes(Case):
         ])
 
     def test_coroutines_by_hand(self):
+        closing = ["__await__"] if sys.version_info < (3, 13) else []
         self.assertEqual(self.monitored("""
             class Pause:
                 def __await__(self): return (yield self)
@@ -370,9 +371,9 @@ class Shapes(Case):
             ("drive", "helper"),
             ("job", "helper", "__await__", "__await__", ("inner", "__await__", "__await__", "helper")),
             ("job", "helper", "__await__", "__await__", ("inner", "__await__", "__await__", "helper")),
-            # What closes a coroutine does not show what it awaits with it.
-            ("job", "helper", "__await__"), "__await__",
-            ("outer", ("inner", "__await__")), "__await__",
+            # What closes a coroutine does not show what it awaits with it. From 3.13 on a generator that would not notice does not go on for that.
+            ("job", "helper", "__await__"), *closing,
+            ("outer", ("inner", "__await__")), *closing,
             "helper",
         ])
 
