@@ -5,6 +5,7 @@
 #include "agent/core/stream.h"
 #include "agent/core/track.h"
 #include "agent/core/writer.h"
+#include "record/bytes.h"
 #include "record/wire.h"
 
 #include <arpa/inet.h>
@@ -413,6 +414,90 @@ START_TEST(many_operations_and_long_names)
 }
 END_TEST
 
+/* Values of a record as stream_put_loose takes them: numbers that differ, a short and a long
+ * string, arrays of two. */
+static size_t make_values(const struct record_type *type, unsigned char *values)
+{
+    unsigned char *at = values;
+
+    for (unsigned i = 0; i < type->field_count; i++) {
+        enum record_field_type field = type->fields[i].type;
+        uint32_t size = i % 2 == 0 ? 5 : 1000;
+
+        if (field == FIELD_BOOL)
+            *at++ = 1;
+        else if (field == FIELD_I32)
+            at = bytes_put32(at, 1000 + i);
+        else if (field == FIELD_I64 || field == FIELD_F64)
+            at = bytes_put64(at, 2000 + i);
+        else if (field == FIELD_STRS)
+            at = bytes_put32(at, 2);
+        if (field != FIELD_STR && field != FIELD_STRS)
+            continue;
+        for (int k = field == FIELD_STRS ? 2 : 1; k > 0; k--) {
+            at = bytes_put32(at, size);
+            memset(at, 'a' + (int)i, size);
+            at += size;
+        }
+    }
+    return (size_t)(at - values);
+}
+
+static void check_values(const struct record *record)
+{
+    struct record_cursor cursor = {.record = record};
+    unsigned strings = 0;
+
+    while (record_next_value(&cursor)) {
+        enum record_field_type field = record->type->fields[cursor.field].type;
+        const struct registry_entry *entry;
+
+        if (field == FIELD_BOOL)
+            ck_assert_int_eq(*cursor.at, 1);
+        else if (field == FIELD_I32)
+            ck_assert_uint_eq(bytes_get32(cursor.at), 1000 + cursor.field);
+        else if (field == FIELD_I64 || field == FIELD_F64)
+            ck_assert_uint_eq(bytes_get64(cursor.at), 2000 + cursor.field);
+        if (field != FIELD_STR && field != FIELD_STRS)
+            continue;
+        entry = registry_get(record->registry, (int32_t)bytes_get32(cursor.at));
+        ck_assert_ptr_nonnull(entry);
+        ck_assert_uint_eq(entry->length, cursor.field % 2 == 0 ? 5 : 1000);
+        ck_assert_int_eq(entry->text[entry->length - 1], 'a' + (int)cursor.field);
+        strings++;
+    }
+    ck_assert_uint_le(strings, 2 * RECORD_FIELDS_MAX);
+}
+
+START_TEST(records_of_every_type)
+{
+    static unsigned char values[STREAM_LOOSE_MAX];
+    uint64_t behind = 0;
+
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < RECORD_TYPES; i++) {
+            const struct record_type *type = record_type((enum record_id)i);
+            size_t size = make_values(type, values);
+            const unsigned char *at = f.stream.buffer;
+            enum wire_item item;
+
+            stream_put_loose(&f.stream, (enum record_id)i, values, size);
+            ck_assert_uint_le(f.stream.used, stream_loose_room(size) + 2000);
+            behind = stream_records_behind(&f.stream, 0);
+            ck_assert_uint_eq(behind, f.stream.records);
+            ck_assert_uint_eq(stream_records_behind(&f.stream, f.stream.used), 0);
+            while ((item = wire_next(&f.wire, &at, f.stream.buffer + f.stream.used, 1)) !=
+                   WIRE_NEED_MORE)
+                ck_assert_msg(item != WIRE_FAILED, "%s", f.wire.error);
+            ck_assert_ptr_eq(f.wire.record.type, type);
+            check_values(&f.wire.record);
+            stream_taken(&f.stream);
+        }
+        connect_stream();
+    }
+}
+END_TEST
+
 /* The writer */
 
 START_TEST(writer_reads_addresses)
@@ -768,6 +853,7 @@ int main(void)
     tcase_add_test(tracks, time_never_goes_back);
     tcase_add_test(tracks, deep_stacks_grow);
     tcase_add_test(tracks, many_operations_and_long_names);
+    tcase_add_test(tracks, records_of_every_type);
     suite_add_tcase(suite, tracks);
     tcase_set_timeout(whole, 120);
     tcase_add_test(whole, nothing_is_lost_when_probes_wait);

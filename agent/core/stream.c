@@ -87,23 +87,12 @@ uint32_t stream_id(
     return id;
 }
 
-static void announce_class(struct stream *stream, enum record_id type)
+void stream_announce_class(struct stream *stream, enum record_id type)
 {
     uint32_t id = announce_text(stream, record_type(type)->name);
 
     stream->classes[type] = id;
     wire_put_head(stream->heads[type].bytes, (int32_t)id, RECORD_NOT_LOGGED);
-}
-
-unsigned char *stream_put_head(struct stream *stream, enum record_id type)
-{
-    unsigned char *at;
-
-    if (stream->classes[type] == 0)
-        announce_class(stream, type);
-    at = stream->buffer + stream->used;
-    memcpy(at, &stream->heads[type], sizeof(stream->heads[type]));
-    return at + sizeof(stream->heads[type]);
 }
 
 static void put_metadata(struct stream *stream)

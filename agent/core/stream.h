@@ -12,6 +12,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "agent/core/operations.h"
 #include "record/types.h"
@@ -136,8 +137,19 @@ uint32_t stream_announce(struct stream *stream, const char *bytes, size_t size);
 uint32_t stream_id(
     struct stream *stream, struct stream_ids *ids, uint32_t number, const char *bytes, size_t size);
 
-/* Writes a record's head, whose class is announced if need be before `*at`; gives where the fields
- * begin. */
-unsigned char *stream_put_head(struct stream *stream, enum record_id type);
+/* Announces the class of a type. */
+void stream_announce_class(struct stream *stream, enum record_id type);
+
+/* Writes a record's head, and its class before it if that is new; gives where the fields begin. */
+static inline unsigned char *stream_put_head(struct stream *stream, enum record_id type)
+{
+    unsigned char *at;
+
+    if (__builtin_expect(stream->classes[type] == 0, 0))
+        stream_announce_class(stream, type);
+    at = stream->buffer + stream->used;
+    memcpy(at, &stream->heads[type], sizeof(stream->heads[type]));
+    return at + sizeof(stream->heads[type]);
+}
 
 #endif

@@ -144,6 +144,7 @@ static int write_items(struct writer *writer, const unsigned char *bytes, size_t
     const unsigned char *at = bytes, *end = bytes + size, *begin = bytes;
     const struct record *record = &log->wire.record;
     struct record metadata = {.type = NULL}; /* of a trace, until the time of its first event */
+    int64_t moment = now();
     enum wire_item item;
 
     (void)give_up;
@@ -151,7 +152,7 @@ static int write_items(struct writer *writer, const unsigned char *bytes, size_t
         int64_t logged;
 
         if (metadata.type != NULL && (at == end || redefines(&log->wire, at, end))) {
-            if (put(writer, &metadata, now()) != 0)
+            if (put(writer, &metadata, moment) != 0)
                 return -1;
             metadata.type = NULL;
         }
@@ -166,7 +167,7 @@ static int write_items(struct writer *writer, const unsigned char *bytes, size_t
                 name(log, log->wire.entry->text, log->wire.entry->length);
             continue;
         }
-        logged = record->type->role == ROLE_METADATA ? log->begun : time_of(record, now());
+        logged = record->type->role == ROLE_METADATA ? log->begun : time_of(record, moment);
         if (metadata.type != NULL && (put(writer, &metadata, logged) != 0 ||
                                          write_some(writer, (size_t)(begin - bytes), written) != 0))
             return -1;
