@@ -22,9 +22,10 @@ _hook = None
 def instrument(function):
     """Has the calls of a function recorded; to be used as a decorator.
 
-    The function is changed in place: the very object comes back, with other code. A function that is observed already, a
-    generator, a coroutine, and anything that has no Python source stay as they are. A staticmethod or classmethod is
-    changed inside; a class has this done to each function in its body. Raises TypeError when it is none of these.
+    The function is changed in place: the very object comes back, with other code. A function that is observed already, and
+    one whose code is not what its module's source compiles to stay as they are. A method, a property, a functools.partial and
+    what functools.wraps has made are changed inside; a class has this done to each function in its body, and a module to all
+    functions that were made from its source. Raises TypeError when it is none of these.
     """
     from kieker import byhand
 

@@ -26,6 +26,8 @@ class Hook(_kieker.finder_type()):
         self._cache = cache.Cache(options)
         self._kinds = {}
         self._counters = {"woven_modules": 0, "woven_from_cache": 0, "woven_operations": 0, "modules_not_woven": 0}
+        # What was not woven although it was tried, and why, for the report.
+        self.not_woven = {}
 
     @property
     def counters(self):
@@ -115,6 +117,7 @@ class Hook(_kieker.finder_type()):
             return weave.weave(source, plain, name)
         except Exception as error:
             self._counters["modules_not_woven"] += 1
+            self.not_woven[name] = "%s: %s" % (type(error).__name__, error)
             _kieker.say("the module %s is not observed: %s: %s" % (name, type(error).__name__, error))
             return None
 
