@@ -4,9 +4,9 @@
 
 import_time.py [--python PYTHON] [--path PACKAGE_PATH] [--runs N] [--writer WRITER]
 
-Starts Python in turn plain and under the agent, which observes all of sympy, or of Django, with what the interpreter has written and what the agent has
-kept in place. The table has the import alone and the whole process, as medians, and the ratio as the median of the pairs' ratios; and what the agent costs a
-program that imports nothing. Packages are those of that Python, or Debian's; those that are not there are named. A budget is 1.1 for the import.
+Starts Python in turn plain and under the agent, which observes all of sympy, or of Django, with what the interpreter has written and what
+the agent has kept in place. The table has the import alone and the whole process, as medians, and the ratio as the median of the pairs'
+ratios; and what the agent costs a program that imports nothing. Packages are those of that Python, or Debian's; those that are not there are named. A budget is 1.1 for the import.
 """
 
 import argparse

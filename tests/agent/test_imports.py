@@ -24,8 +24,8 @@ class Case(harness.Case):
         return super().environment(**changes)
 
     def same(self, text, *arguments, seen=(), unseen=(), agent=(), interpreter=(), env=None, said="", name="program.py", fails=False):
-        """Runs a program plain, and observed with nothing and with everything cached: all must be the same but for what the agent says; the operations
-        that are to be seen (component.operation) must be, the others not."""
+        """Runs a program plain, and observed with nothing and with everything cached: all must be the same but for what the agent says;
+        the operations that are to be seen (component.operation) must be, the others not."""
         if text is not None:
             arguments = (self.write(name, text),) + arguments
         env = {} if env is None else env
@@ -236,7 +236,8 @@ class Introspection(Case):
                 print(module.__file__, module.__cached__, module.__loader__, module.__package__, module.__name__)
                 print(spec, spec.cached, spec.has_location, spec.origin, spec.loader is module.__loader__, vars(spec.loader), dir(module))
                 print(spec.loader.get_source(module.__name__), spec.loader.get_filename(module.__name__), spec.loader.is_package(module.__name__))
-                print(len(spec.loader.get_data(spec.origin)), spec.loader.get_code(module.__name__).co_consts, spec.loader.path_stats(spec.origin)["size"])
+                print(len(spec.loader.get_data(spec.origin)), spec.loader.get_code(module.__name__).co_consts)
+                print(spec.loader.path_stats(spec.origin)["size"])
                 again = pickle.loads(pickle.dumps(spec.loader))
                 print(again == spec.loader, copy.deepcopy(spec.loader) == spec.loader, hash(again) == hash(spec.loader), vars(again))
             found = importlib.util.find_spec("pack.part")
@@ -276,7 +277,8 @@ class Introspection(Case):
             print(pack.f())
             with importlib.resources.as_file(importlib.resources.files("pack").joinpath("data.txt")) as path:
                 print(path)
-            print([(m.name, m.ispkg) for m in pkgutil.walk_packages(["."])], sorted(p.name for p in importlib.resources.files("pack").iterdir() if p.name[0] != "_"))
+            print([(m.name, m.ispkg) for m in pkgutil.walk_packages(["."])])
+            print(sorted(p.name for p in importlib.resources.files("pack").iterdir() if p.name[0] != "_"))
             print(pkgutil.resolve_name("pack:f") is pack.f, [type(i).__name__ for i in pkgutil.iter_importers("pack.sub")])
         """, seen=("pack.f",))
 
@@ -307,7 +309,8 @@ class Introspection(Case):
                 start(note)
                 import part
                 start(None)
-                print(("call", part.__file__, "<module>") in seen, [place for place in seen if "/kieker/" in place[1]], sys.gettrace(), sys.getprofile())
+                print(("call", part.__file__, "<module>") in seen, [place for place in seen if "/kieker/" in place[1]])
+                print(sys.gettrace(), sys.getprofile())
                 del seen[:]
             print(part.f())
         """, seen=("part.f",))
@@ -359,14 +362,16 @@ class Life(Case):
         self.write("a.py", "import b\ndef f(): return b.g()\n")
         self.write("b.py", "import a\ndef g(): return 1\n")
         for number in range(20):
-            self.write("many/m%d.py" % number, "import time\ntime.sleep(0.001)\nfrom many import m%d\ndef f(): return %d\n" % ((number + 1) % 20, number))
+            self.write("many/m%d.py" % number, "import time\ntime.sleep(0.001)\nfrom many import m%d\ndef f(): return %d\n"
+                       % ((number + 1) % 20, number))
         self.same("""
             import threading, importlib, a
             print(a.f(), a.b.g())
             def work(numbers):
                 for number in numbers:
                     importlib.import_module("many.m%d" % number)
-            threads = [threading.Thread(target=work, args=(order,)) for order in (range(20), range(19, -1, -1), list(range(10, 20)) + list(range(10)))]
+            orders = range(20), range(19, -1, -1), list(range(10, 20)) + list(range(10))
+            threads = [threading.Thread(target=work, args=(order,)) for order in orders]
             [thread.start() for thread in threads]
             [thread.join() for thread in threads]
             print(sum(importlib.import_module("many.m%d" % number).f() for number in range(20)))
@@ -600,7 +605,8 @@ class Cache(Case):
 
     def test_moved_with_its_source(self):
         self.write("lib/moved.py", "def f(): return f.__code__.co_filename\n")
-        program = self.write("other.py", "import sys\nsys.path.insert(0, sys.argv[1])\nimport moved, kieker\nprint(moved.f(), kieker.stats()['woven_from_cache'])\n")
+        program = self.write("other.py", "import sys\n"
+                             "sys.path.insert(0, sys.argv[1])\nimport moved, kieker\nprint(moved.f(), kieker.stats()['woven_from_cache'])\n")
         self.assertEqual(self.observed(program, "lib").stdout.split(), [self.directory + "/lib/moved.py", "0"])
         os.rename(self.directory + "/lib", self.directory + "/elsewhere")
         done = self.observed(program, "elsewhere")

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """python3 -m kieker weave: weaves packages ahead of time, for programs whose start cannot be changed.
 
-Below DIRECTORY comes a copy of each package, data and all, to be put on PYTHONPATH in front of the original. Beside the sources lies bytecode that the
-interpreter loads like its own, and takes only for exactly that text: a source that is edited there runs as edited, unobserved. What is woven begins with a
-call of kieker.bound.bind, which puts probes in the place of placeholders: probes are no constants that a file could hold.
+Below DIRECTORY comes a copy of each package, data and all, to be put on PYTHONPATH in front of the original. Beside the sources lies
+bytecode that the interpreter loads like its own, and takes only for exactly that text: a source that is edited there runs as edited,
+unobserved. What is woven begins with a call of kieker.bound.bind, which puts probes in the place of placeholders: probes are no constants that a file could hold.
 """
 
 import _ast
