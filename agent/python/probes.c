@@ -99,6 +99,27 @@ PyMethodDef probe_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+/* For a lambda, which is one expression: (probe << probe) ^ expression. */
+static PyObject *on_begin(PyObject *self, PyObject *other)
+{
+    if (Py_TYPE(self)->tp_dealloc != probe_dealloc || self != other)
+        Py_RETURN_NOTIMPLEMENTED;
+    if (!probe_is_off((struct probe *)self))
+        probe_enter(((struct probe *)self)->operation);
+    Py_INCREF(self);
+    return self;
+}
+
+static PyObject *on_result(PyObject *self, PyObject *value)
+{
+    if (Py_TYPE(self)->tp_dealloc != probe_dealloc)
+        Py_RETURN_NOTIMPLEMENTED;
+    if (!probe_is_off((struct probe *)self))
+        probe_leave(((struct probe *)self)->operation);
+    Py_INCREF(value);
+    return value;
+}
+
 static PyType_Slot probe_slots[] = {
     {Py_tp_doc, (void *)(uintptr_t) "A probe of the agent: a constant in the code of an observed "
                                     "function."},
@@ -108,6 +129,8 @@ static PyType_Slot probe_slots[] = {
     {Py_nb_negative, (void *)on_enter},
     {Py_nb_invert, (void *)on_leave},
     {Py_nb_positive, (void *)on_failed},
+    {Py_nb_lshift, (void *)on_begin},
+    {Py_nb_xor, (void *)on_result},
     {0, NULL},
 };
 

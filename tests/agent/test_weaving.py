@@ -130,6 +130,51 @@ class Names(harness.Case):
             "defaults", "hidden")])
 
 
+@unittest.skipIf(sys.version_info < (3, 11), "there is no exception table")
+class Lambdas(harness.Case):
+    def test_names_and_failures(self):
+        self.assertEqual(self.shapes("""
+            class C:
+                key = lambda self, x: helper(x)
+                @staticmethod
+                def method(): return (lambda: helper(1))()
+            def helper(x): return x
+            outer = lambda f=(lambda: 5): lambda x: helper(x) + f()
+            fails = lambda x: [helper(y) for y in (1, 2)] and 1 / x
+            assert C().key(3) == 3 and C.method() == 1 and outer()(1) == 6
+            try: fails(0)
+            except ZeroDivisionError as error: print(error.__traceback__.tb_next.tb_frame.f_lineno)
+            assert fails(2) == 0.5
+            sorted([3, 1], key=lambda x: (yield_me := -x))
+            generator = lambda: (yield helper(9))
+            next(generator())
+        """, agent=["--lambdas", "yes"]), [
+            ("<lambda>", "helper"), ("method", ("method.<locals>.<lambda>", "helper")), "<lambda>", ("<lambda>.<locals>.<lambda>", "helper", "<lambda>"),
+            (("<lambda>", "ZeroDivisionError('division by zero')"), "helper", "helper"), ("<lambda>", "helper", "helper"), "<lambda>", "<lambda>", "helper"])
+
+    def test_nothing_else_changes(self):
+        path = self.write("program.py", """
+            import inspect, sys, traceback
+            f = lambda a, b=2, *c, d: (a,
+                b, 1 / d)
+            print(f.__code__.co_varnames, f.__code__.co_firstlineno, f.__name__, inspect.signature(f), inspect.getsource(f))
+            seen = []
+            def trace(frame, event, argument):
+                seen.append((event, frame.f_lineno, frame.f_code.co_name))
+                return trace
+            sys.settrace(trace)
+            print(f(1, d=4))
+            try: f(1, d=0)
+            except ZeroDivisionError: text = traceback.format_exc()
+            sys.settrace(None)
+            print(seen, text)
+            many = eval("lambda: [%s]" % ", ".join(str(1000 + i) + ".5" for i in range(300)))
+            print(sum(many()))
+        """)
+        plain, observed = self.plain(path), self.observed(path, agent=["--lambdas", "yes"])
+        self.assertEqual((observed.stdout, observed.stderr), (plain.stdout, plain.stderr))
+
+
 class Traces(harness.Case):
     def test_tree(self):
         self.assertEqual(self.shapes("""

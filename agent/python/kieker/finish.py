@@ -30,7 +30,7 @@ def _positive():
     return bytes((_ops["CALL_INTRINSIC_1"], names.index("INTRINSIC_UNARY_POSITIVE")))
 
 
-_POSITIVE = _positive()
+POSITIVE = _positive()
 # Where RERAISE finds the place of the instruction that raised; 0: it cannot.
 _PLACE = 2 if sys.version_info >= (3, 11) else sys.version_info >= (3, 10)
 
@@ -50,7 +50,13 @@ def finish(code):
             if instructions[i] in _CONSTANTS:
                 number = instructions[i + 1]
                 instructions[i + 1] = len(constants) - 1 if number == at else number - (number > at)
-    return code.replace(co_consts=tuple(constants), co_code=bytes(instructions), **changes)
+        at = len(constants) - 1
+    code = code.replace(co_consts=tuple(constants), co_code=bytes(instructions), **changes)
+    if code.co_name == "<lambda>":
+        from kieker import lambdas
+
+        return lambdas.with_exit(code, at)
+    return code
 
 
 def _change_exit(code, instructions, probe):
@@ -59,22 +65,19 @@ def _change_exit(code, instructions, probe):
     if invert is None:
         return {}
     reraise = invert + 4
-    instructions[invert:invert + 2] = _POSITIVE
+    instructions[invert:invert + 2] = POSITIVE
     if _PLACE:
         instructions[reraise + 1] = _PLACE
     if _PLACE != 2:
         return {}
-    table = bytearray()
-    for start, length, target, depth, has_place in _entries(code.co_exceptiontable):
+    changed = []
+    for start, length, target, depth, has_place in entries(code.co_exceptiontable):
         if target == begin:
             has_place = 1
         elif begin <= start <= reraise:
             depth += 1
-        _put(table, start // 2, 0x80)
-        _put(table, length // 2)
-        _put(table, target // 2)
-        _put(table, depth << 1 | has_place)
-    return {"co_exceptiontable": bytes(table), "co_stacksize": code.co_stacksize + 1}
+        changed.append((start, length, target, depth, has_place))
+    return {"co_exceptiontable": table(changed), "co_stacksize": code.co_stacksize + 1}
 
 
 def _exit(instructions, probe):
@@ -97,10 +100,10 @@ def _exit(instructions, probe):
     return None, None
 
 
-def _entries(table):
-    """The exception table's entries: (start, length, target, depth, whether the place is put on the stack); offsets in bytes."""
+def entries(encoded):
+    """An exception table's entries: (start, length, target, depth, whether the place is put on the stack); offsets in bytes."""
     numbers, value = [], 0
-    for byte in table:
+    for byte in encoded:
         value = value << 6 | byte & 0x3F
         if not byte & 0x40:
             numbers.append(value)
@@ -110,12 +113,23 @@ def _entries(table):
         yield 2 * start, 2 * length, 2 * target, last >> 1, last & 1
 
 
-def _put(table, number, first=0):
+def table(rows):
+    """The reverse."""
+    encoded = bytearray()
+    for start, length, target, depth, has_place in rows:
+        _put(encoded, start // 2, 0x80)
+        _put(encoded, length // 2)
+        _put(encoded, target // 2)
+        _put(encoded, depth << 1 | has_place)
+    return bytes(encoded)
+
+
+def _put(encoded, number, first=0):
     """Appends a number, six bits a byte, the highest first."""
     shift = 0
     while number >> shift + 6:
         shift += 6
     while shift:
-        table.append(first | 0x40 | number >> shift & 0x3F)
+        encoded.append(first | 0x40 | number >> shift & 0x3F)
         first, shift = 0, shift - 6
-    table.append(first | number & 0x3F)
+    encoded.append(first | number & 0x3F)

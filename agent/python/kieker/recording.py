@@ -12,9 +12,6 @@ from kieker.names import file_name
 # How long the end of the program may be put off for records that are still to be sent, in seconds.
 PATIENCE = 10.0
 
-# Values of options that nothing stands behind yet.
-_NOT_THERE = (("lambdas", "yes"),)
-
 # The Recording of this process, once options have decided about it.
 current = None
 
@@ -25,9 +22,8 @@ class Recording:
     def __init__(self, values, program, roots):
         """program is the name that the recording is known by; roots are the directories of the program's own code."""
         global current
-        for name, value in _NOT_THERE:
-            if getattr(values, name) == value:
-                raise options.Wrong("--%s %s is not there yet" % (name, value))
+        if values.switched_on("lambdas"):
+            _weave_lambdas()
         if values.switched_on("c-functions") and values.weave != "monitor":
             raise options.Wrong("--c-functions needs --weave monitor")
         self._values = values
@@ -68,7 +64,7 @@ class Recording:
         if values.weave == "pre":
             from kieker import hook
 
-            found = hook.Hook(selection, values.hook == "stay")
+            found = hook.Hook(selection, values.hook == "stay", ("lambdas",) if values.switched_on("lambdas") else ())
             found.install()
         elif values.weave == "post":
             from kieker import post
@@ -99,3 +95,11 @@ class Recording:
             from kieker import report
 
             report.at_exit()
+
+
+def _weave_lambdas():
+    from kieker import lambdas, weave
+
+    if not lambdas.ARE_POSSIBLE:
+        raise options.Wrong("--lambdas needs Python 3.11 or later, or --weave monitor, which sees them anyway")
+    weave.with_lambdas = True

@@ -20,7 +20,7 @@ sent for it, pass through the probe, and what is awaited, yielded from, entered 
 import _ast
 import sys
 
-from kieker import _kieker, finish, suspension
+from kieker import _kieker, finish, lambdas, suspension
 
 # The compiler takes 20 blocks inside one another; the probes need some.
 _BLOCKS_MAX = 17
@@ -30,6 +30,9 @@ _ONLY_AST = 0x400
 
 # Positions of nodes that belong to no line: the compiler then goes by the instruction before. Python 3.9 needs a real one.
 _HAS_NO_LINE = sys.version_info >= (3, 10)
+
+# Lambdas are woven, too; set before anything is.
+with_lambdas = False
 
 _code_type = type((lambda: None).__code__)
 
@@ -93,6 +96,8 @@ class Weaver:
         # classes: names up to the innermost class; functions: names below it.
         for below in _statements(node):
             for child in below:
+                if with_lambdas and isinstance(child, _ast.stmt):
+                    self._weave_lambdas(lambdas.within(child), classes, functions)
                 if isinstance(child, _FUNCTIONS):
                     self._visit(child, classes, functions + (child.name,))
                     self._weave(child, classes, functions)
@@ -114,6 +119,15 @@ class Weaver:
         operation = ".<locals>.".join(functions + (node.name,))
         self.operations.append((operation, ".".join((self._module,) + classes), kind))
         _wrap(node, index)
+
+
+    def _weave_lambdas(self, nodes, classes, functions):
+        for node in list(nodes):
+            self._weave_lambdas(lambdas.inside(node), classes, functions + ("<lambda>",))
+            if lambdas.can_be_woven(node) and (self._only is None or (node.lineno, "<lambda>") in self._only):
+                lambdas.wrap(node, _placeholder(len(self.operations)))
+                name = ".<locals>.".join(functions + ("<lambda>",))
+                self.operations.append((name, ".".join((self._module,) + classes), suspension.FUNCTION))
 
 
 def _placeholder(index):
