@@ -13,8 +13,9 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-TESTS = ("test_weaving.py", "test_suspend.py", "test_monitor.py", "test_program.py", "test_delivery.py", "test_writers.py", "test_process.py", "test_docutils.py",
-         "test_compat.py", "test_inplace.py", "test_post.py", "test_report.py", "test_imports.py", "test_start.py")
+TESTS = ("test_weaving.py", "test_suspend.py", "test_monitor.py", "test_program.py", "test_delivery.py", "test_writers.py", "test_process.py",
+         "test_docutils.py",
+         "test_compat.py", "test_inplace.py", "test_post.py", "test_report.py", "test_imports.py", "test_ahead.py", "test_start.py")
 
 ASK = """
 import os, sys, sysconfig
