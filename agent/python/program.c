@@ -119,6 +119,51 @@ static PyObject *program_run_code_method(PyObject *module, PyObject *arguments)
     return conclude(thread, hidden, PyEval_EvalCode(code, globals, globals));
 }
 
+/*
+ * What is wrong with a file the interpreter tells in other words when it reads the file itself. It
+ * cannot be asked for code, but for the file to be run, of which nothing is when it is wrong.
+ */
+static PyObject *run_wrong_file(PyObject *path, PyObject *globals)
+{
+    PyCompilerFlags flags = {.cf_flags = 0, .cf_feature_version = PY_MINOR_VERSION};
+    PyObject *bytes = PyUnicode_EncodeFSDefault(path);
+    FILE *file = bytes != NULL ? fopen(PyBytes_AS_STRING(bytes), "rb") : NULL;
+    PyObject *result = NULL;
+
+    if (file != NULL)
+        result = PyRun_FileExFlags(
+            file, PyBytes_AS_STRING(bytes), Py_file_input, globals, globals, 1, &flags);
+    else if (bytes != NULL)
+        PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, path);
+    Py_XDECREF(bytes);
+    return result;
+}
+
+static PyObject *program_compile_file_method(PyObject *module, PyObject *arguments)
+{
+    PyObject *source, *path, *globals, *builtins, *code, *result;
+
+    (void)module;
+    if (!PyArg_ParseTuple(arguments, "OUO!:compile_file", &source, &path, &PyDict_Type, &globals))
+        return NULL;
+    builtins = PyImport_ImportModule("builtins");
+    if (builtins == NULL)
+        return NULL;
+    /* flags, dont_inherit */
+    code = PyObject_CallMethod(builtins, "compile", "OOsii", source, path, "exec", 0, 1);
+    if (code == NULL &&
+        (PyErr_ExceptionMatches(PyExc_SyntaxError) || PyErr_ExceptionMatches(PyExc_ValueError))) {
+        PyErr_Clear();
+        result = run_wrong_file(path, globals);
+        /* It was mended meanwhile, and has run. */
+        if (result != NULL)
+            code = PyObject_CallMethod(builtins, "compile", "sOs", "", path, "exec");
+        Py_XDECREF(result);
+    }
+    Py_DECREF(builtins);
+    return code;
+}
+
 PyDoc_STRVAR(run_doc, "run(function, arguments)\n\n"
                       "Calls the function with a tuple of arguments, on a stack that seems empty. "
                       "Returns (result,), or None after an\n"
@@ -126,8 +171,13 @@ PyDoc_STRVAR(run_doc, "run(function, arguments)\n\n"
 
 PyDoc_STRVAR(run_code_doc, "run_code(code, globals)\n\nRuns the code, as run does a function.");
 
+PyDoc_STRVAR(compile_file_doc,
+    "compile_file(source, path, globals)\n\nThe code of a main script, whose text is given. "
+    "Raises what the interpreter raises that reads the file itself.");
+
 PyMethodDef program_methods[] = {
     {"run", program_run_method, METH_VARARGS, run_doc},
     {"run_code", program_run_code_method, METH_VARARGS, run_code_doc},
+    {"compile_file", program_compile_file_method, METH_VARARGS, compile_file_doc},
     {NULL, NULL, 0, NULL},
 };

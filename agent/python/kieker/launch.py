@@ -167,7 +167,7 @@ class Script:
             status = _run(names["__loader__"].get_code, ("__main__",), names, lambda code: code)
         else:
             names["__loader__"] = SourceFileLoader("__main__", self._path)
-            status = _run_text(self._source, self._path, file_name(self._path), names, hook)
+            status = _run_text(self._source, self._path, file_name(self._path), names, hook, is_file=True)
         names.pop("__file__", None)
         names.pop("__cached__", None)
         return status
@@ -221,7 +221,7 @@ def _run(prepare, arguments, names, change):
     return 0 if done is not None else 1
 
 
-def _run_text(source, file, module, names, hook, show=None):
+def _run_text(source, file, module, names, hook, show=None, is_file=False):
     def change(code):
         if hasattr(hook, "weave_main"):
             code = hook.weave_main(source, code, module)
@@ -229,6 +229,8 @@ def _run_text(source, file, module, names, hook, show=None):
             show(code)
         return code
 
+    if is_file:
+        return _run(_kieker.compile_file, (source, file, names), names, change)
     return _run(compile, (source, file, "exec", 0, True), names, change)
 
 
