@@ -78,12 +78,15 @@ class Log(harness.Stream):
             number, logged, *texts = line.split(";")
             name = self.texts[int(number[1:])]
             texts.reverse()
-            self._add(name, int(logged), lambda kind: self._value(kind, texts.pop()) if kind != "S" else [texts.pop() for _ in range(int(texts.pop()))])
+            self._add(name, int(logged), lambda kind: self._value(kind, texts))
             if number[0] != "$" or texts:
                 raise ValueError("line %r" % line)
 
     @staticmethod
-    def _value(kind, text):
+    def _value(kind, texts):
+        text = texts.pop()
+        if kind == "S":
+            return [texts.pop() for _ in range(int(text))]
         if kind == "b":
             return {"true": True, "false": False}[text]
         if kind == "d" and not re.fullmatch(r"NaN|-?Infinity|-?\d+(\.\d+)?([eE][-+]?\d+)?", text):
@@ -388,8 +391,9 @@ class Records(Case):
         for kind in self.each_kind():
             log, = self.logged(self.ROWS + "    outer(1)\n", kind)
             rows = [record for record in log.records if record["type"] not in ("TraceMetadata", "BeforeOperationEvent", "AfterOperationEvent")][1:]
-            self.assertEqual([row["type"] for row in rows],
-                             ["RegistryRecord"] + ["EntryLevelBeforeOperationEvent"] * 2 + ["RegistryRecord"] * 2 + ["CPUUtilizationRecord", "KiekerMetadataRecord"])
+            registry, entry = "RegistryRecord", "EntryLevelBeforeOperationEvent"
+            types = [registry, entry, entry, registry, registry, "CPUUtilizationRecord", "KiekerMetadataRecord"]
+            self.assertEqual([row["type"] for row in rows], types)
             self.assertEqual((rows[0]["id"], rows[0]["string"]), (-5, "x;y\\" if kind == "binary" else "x,y/"))
             self.assertEqual([rows[1][key] for key in ("at", "logged", "trace", "order", "component", "parameters", "values", "request")],
                              [7, 7, 2 ** 62, -1, "", ["a", ""], [], 3])
