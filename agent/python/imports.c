@@ -4,6 +4,7 @@
 #include "agent/core/say.h"
 #include "agent/python/interpose.h"
 #include "agent/python/quiet.h"
+#include "agent/python/starts.h"
 
 /* A search for a module that is going on. A finder behind ours may ask all finders, ours included,
  * for the module that it is asked for: then those behind that one are asked. */
@@ -271,6 +272,7 @@ static PyObject *acquire_lock(PyObject *module, PyObject *unused)
         if (import != NULL && import != watch.import_seen)
             on_import_replaced(import);
         PyErr_Clear();
+        starts_look_for_tasks();
     }
     return watch.acquire_lock(module, unused);
 }
