@@ -171,20 +171,38 @@ static PyObject *invalidate_caches(PyObject *self, PyObject *unused)
     Py_RETURN_NONE;
 }
 
-/* Whether the lock is taken for a module that is about to be looked for: finders are asked next.
- * It is also taken while they are asked, when the list must stay as it is. */
-static int is_before_search(void)
+/* Whether that many frames below the running one is a function of that name. */
+static int is_called_by(const char *name, int below)
 {
     PyFrameObject *frame = PyEval_GetFrame();
     PyCodeObject *code;
     int is;
 
+    Py_XINCREF(frame);
+    while (frame != NULL && below-- > 0)
+        Py_SETREF(frame, PyFrame_GetBack(frame));
     if (frame == NULL)
         return 0;
     code = PyFrame_GetCode(frame);
-    is = PyUnicode_CompareWithASCIIString(code->co_name, "_get_module_lock") == 0;
+    is = PyUnicode_CompareWithASCIIString(code->co_name, name) == 0;
     Py_DECREF(code);
+    Py_DECREF(frame);
     return is;
+}
+
+/* Whether the lock is taken for a module that is about to be looked for: finders are asked next.
+ * It is also taken while they are asked, when the list must stay as it is, and for modules that are
+ * there. */
+static int is_before_search(void)
+{
+    return is_called_by("_get_module_lock", 0) && is_called_by("_find_and_load", 2);
+}
+
+/* Whether the lock is taken because the import of a module has ended: the finders need not have
+ * been asked. */
+static int is_behind_search(void)
+{
+    return is_called_by("cb", 0);
 }
 
 /* Whether the program has put one of the finders before ours that were behind it at first, rather
@@ -261,6 +279,8 @@ static PyObject *acquire_lock(PyObject *module, PyObject *unused)
     if (PyInterpreterState_Get() == watch.interpreter) {
         PyObject *list = PySys_GetObject("meta_path"), *builtins = PyEval_GetBuiltins(), *import;
 
+        if (watch.list != NULL && is_behind_search())
+            restore_order();
         /* An empty list, or something else, is what the program wants the import system to meet. */
         if (list != NULL && PyList_Check(list) && PyList_GET_SIZE(list) > 0) {
             if (PyList_GET_ITEM(list, 0) == watch.finder)
