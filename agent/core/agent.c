@@ -29,6 +29,7 @@ static struct agent {
     _Atomic pid_t pid; /* of the process that `sender` belongs to; 0: none yet */
     char *writer, *language, *run, *program;
     void (*on_forked)(void);
+    _Atomic int holding; /* see agent_hold */
     char hello[HELLO_MAX], host[HOST_MAX];
     int quiet;
     pthread_mutex_t forking; /* from before a fork until after it */
@@ -170,7 +171,7 @@ static void on_asleep(void)
 {
     char error[SAY_MAX / 2];
 
-    if (start_sender(error, sizeof(error)) == 0)
+    if (atomic_load(&agent.holding) > 0 || start_sender(error, sizeof(error)) == 0)
         return;
     atomic_store(&rings.state, RINGS_OFF);
     say("the process %ld is not recorded any more after a fork: %s", (long)getpid(), error);
@@ -206,7 +207,7 @@ static void after_fork_in_parent(void)
             on_asleep();
         else
             rings_notice();
-        if (agent.on_forked != NULL)
+        if (agent.on_forked != NULL && atomic_load(&agent.holding) == 0)
             agent.on_forked();
     }
     pthread_mutex_unlock(&rings.lock);
@@ -249,6 +250,22 @@ void agent_wake(void)
 static void on_exit_of_process(void)
 {
     agent_stop(EXIT_NS);
+}
+
+void agent_hold(void)
+{
+    atomic_fetch_add(&agent.holding, 1);
+}
+
+void agent_let_go(void)
+{
+    if (atomic_fetch_sub(&agent.holding, 1) > 1)
+        return;
+    pthread_mutex_lock(&rings.lock);
+    /* A child that has called nothing needs no sender. */
+    if (atomic_load(&rings.state) == RINGS_ASLEEP && !atomic_load(&rings.is_child))
+        on_asleep();
+    pthread_mutex_unlock(&rings.lock);
 }
 
 static int copy_options(const struct agent_options *options)

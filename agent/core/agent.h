@@ -32,7 +32,8 @@ struct agent_options {
     /* Called around a longer wait of a probe, on its thread; either both or none. */
     void *(*on_wait)(void);
     void (*on_waited)(void *token);
-    /* Called after a fork, in the parent: it should have agent_wake called soon. Or NULL. */
+    /* Called after a fork that nobody holds, in the parent: it should have agent_wake called
+     * soon. Or NULL. */
     void (*on_forked)(void);
 };
 
@@ -85,6 +86,14 @@ void agent_stop_in_signal(uint64_t patience);
  * nobody who would send the ends of the open calls.
  */
 void agent_wake(void);
+
+/*
+ * Around something that forks and counts the process's threads before it is done: between the two
+ * there is no sender after the fork, and what is recorded waits in the rings. In the child, too,
+ * agent_let_go follows.
+ */
+void agent_hold(void);
+void agent_let_go(void);
 
 /* The number of an operation, for the probes; OPERATIONS_NONE when there are too many. May be
  * called before agent_start. */

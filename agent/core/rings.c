@@ -78,7 +78,7 @@ struct ring *rings_attach(void)
 {
     struct ring *ring = rings_own;
 
-    if (ring != NULL || atomic_load(&rings.state) != RINGS_RUNNING)
+    if (ring != NULL || atomic_load(&rings.state) == RINGS_OFF)
         return ring;
     pthread_mutex_lock(&rings.lock);
     ring = take_ring();
@@ -372,7 +372,7 @@ void probe_record_slowly(uint64_t word)
             rings.on_asleep();
         atomic_store(&rings.is_child, 0);
         pthread_mutex_unlock(&rings.lock);
-        if (atomic_load(&rings.state) != RINGS_RUNNING)
+        if (atomic_load(&rings.state) == RINGS_OFF)
             return;
     }
     ring = rings_attach();

@@ -90,6 +90,42 @@ static PyObject *signal_instead(PyObject *self, PyObject *const *arguments, Py_s
     return result;
 }
 
+/*
+ * Python warns of a fork with several threads, and counts them at the end of these, when its own
+ * hooks, which may be observed, have run.
+ */
+static PyCFunction original_fork, original_forkpty, original_fork_exec;
+
+static PyObject *fork_instead(PyObject *self, PyObject *unused)
+{
+    PyObject *result;
+
+    agent_hold();
+    result = original_fork(self, unused);
+    agent_let_go();
+    return result;
+}
+
+static PyObject *forkpty_instead(PyObject *self, PyObject *unused)
+{
+    PyObject *result;
+
+    agent_hold();
+    result = original_forkpty(self, unused);
+    agent_let_go();
+    return result;
+}
+
+static PyObject *fork_exec_instead(PyObject *self, PyObject *const *arguments, Py_ssize_t count)
+{
+    PyObject *result;
+
+    agent_hold();
+    result = call_fast(original_fork_exec, self, arguments, count);
+    agent_let_go();
+    return result;
+}
+
 static void take_place(
     const char *module, const char *name, int flags, void (*instead)(void), PyCFunction *original)
 {
@@ -104,6 +140,11 @@ void process_watch(void)
     take_place("posix", "execv", METH_FASTCALL, (void (*)(void))execv_instead, &original_execv);
     take_place("posix", "execve", METH_FASTCALL | METH_KEYWORDS, (void (*)(void))execve_instead,
         &original_execve);
+    take_place("posix", "fork", METH_NOARGS, (void (*)(void))fork_instead, &original_fork);
+    take_place("posix", "forkpty", METH_NOARGS, (void (*)(void))forkpty_instead, &original_forkpty);
+    /* With keywords or a tuple, as it was, it belongs to a Python that does not count. */
+    take_place("_posixsubprocess", "fork_exec", METH_FASTCALL, (void (*)(void))fork_exec_instead,
+        &original_fork_exec);
     take_place(
         "_signal", "signal", METH_FASTCALL, (void (*)(void))signal_instead, &original_signal);
 }
@@ -115,8 +156,8 @@ static int wake(void *unused)
     return 0;
 }
 
-/* Python counts the threads after a fork, and warns of more than one: the sender's may come again
- * when the interpreter goes on. */
+/* After a fork in a C library's code: the sender's thread may come again when the interpreter goes
+ * on. */
 void process_on_forked(void)
 {
     Py_AddPendingCall(wake, NULL);

@@ -929,6 +929,28 @@ class Forks(Stored):
             """, master=1, leaf=2)
 
 
+class ForkWarnings(harness.Case):
+    def test_only_of_the_programs_threads(self):
+        """logging has functions that run between the fork and the counting of threads; with '*' they are observed, too."""
+        path = self.write("program.py", """
+            import logging, os, subprocess, sys, threading
+            def fork():
+                if not os.fork(): os._exit(0)
+                os.wait()
+            fork()
+            fork()
+            subprocess.run([sys.executable, "-c", ""], preexec_fn=lambda: None)
+            threading.Thread(target=threading.Event().wait, daemon=True).start()
+            fork()
+        """)
+        for agent in [], ["--include", "*"]:
+            plain = self.plain(path, interpreter=["-W", "always"])
+            observed = self.observed(path, agent=agent, interpreter=["-W", "always"])
+            self.assertEqual(*[re.sub("pid=[0-9]+", "pid", done.stderr) for done in (plain, observed)])
+            self.assertEqual(plain.stderr.count("multi-threaded"), sys.version_info >= (3, 12))
+            self.assertEqual([t.operation for t in observed.streams[0].traces() if t.operation == "fork"], ["fork"] * 3)
+
+
 class CollectorsEnd(Stored):
     """The collector is killed, and another one begins, while the program runs."""
 
