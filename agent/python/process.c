@@ -133,6 +133,27 @@ static void take_place(
         interpose(module, name, (PyCFunction)instead, original);
 }
 
+/* A builtin's hash goes by what it calls: a set that has it must take it anew to find it. */
+static void rehash(const char *module_name, const char *set_name)
+{
+    PyObject *name = PyUnicode_FromString(module_name), *module, *set = NULL, *list = NULL;
+
+    module = name != NULL ? PyImport_GetModule(name) : NULL;
+    if (module != NULL)
+        set = PyObject_GetAttrString(module, set_name);
+    if (set != NULL && PySet_CheckExact(set))
+        list = PySequence_List(set);
+    if (list != NULL && PySet_Clear(set) == 0)
+        for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); i++)
+            if (PySet_Add(set, PyList_GET_ITEM(list, i)) != 0)
+                PyErr_Clear();
+    PyErr_Clear();
+    Py_XDECREF(list);
+    Py_XDECREF(set);
+    Py_XDECREF(module);
+    Py_XDECREF(name);
+}
+
 void process_watch(void)
 {
     take_place("posix", "_exit", METH_FASTCALL | METH_KEYWORDS, (void (*)(void))exit_instead,
@@ -147,6 +168,7 @@ void process_watch(void)
         &original_fork_exec);
     take_place(
         "_signal", "signal", METH_FASTCALL, (void (*)(void))signal_instead, &original_signal);
+    rehash("os", "supports_fd");
 }
 
 static int wake(void *unused)
