@@ -4,6 +4,7 @@ plain and under the agent."""
 
 import os
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -14,6 +15,11 @@ import threading
 import unittest
 
 import kieker
+
+# Whoever runs the tests may ignore signals (nohup, a shell's background), and programs would inherit that.
+for number, effect in (signal.SIGHUP, signal.SIG_DFL), (signal.SIGQUIT, signal.SIG_DFL), (signal.SIGINT, signal.default_int_handler):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, effect)
 
 PACKAGE_PATH = os.path.dirname(os.path.dirname(os.path.abspath(kieker.__file__)))
 
