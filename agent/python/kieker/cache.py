@@ -16,7 +16,7 @@ from _frozen_importlib_external import _write_atomic
 from kieker import _kieker
 
 # To be raised whenever weave.py makes other code than before: what was cached is then made anew.
-LAYOUT = 5
+LAYOUT = 6
 
 _MAGIC = b"kieker\r\n"
 

@@ -18,6 +18,7 @@ sent for it, pass through the probe, and what is awaited, yielded from, entered 
 """
 
 import _ast
+import opcode
 import sys
 
 from kieker import _kieker, finish, lambdas, suspension
@@ -36,6 +37,9 @@ with_lambdas = False
 
 _code_type = type((lambda: None).__code__)
 
+# The first instruction of a function, from Python 3.11 on.
+_RESUME = opcode.opmap.get("RESUME")
+
 _FUNCTIONS = (_ast.FunctionDef, _ast.AsyncFunctionDef)
 _BLOCKS = (_ast.Try, _ast.With, _ast.For, _ast.While, _ast.AsyncWith, _ast.AsyncFor, getattr(_ast, "TryStar", _ast.Try))
 _WITHOUT_CODE = (_ast.Global, _ast.Nonlocal)
@@ -47,6 +51,16 @@ def codes(code):
     for constant in code.co_consts:
         if type(constant) is _code_type:
             yield from codes(constant)
+
+
+def _first_lines(plain):
+    """The line of each function's first instruction behind RESUME, by (first line, name)."""
+    lines = {}
+    for code in codes(plain):
+        at = next((i for i in range(0, len(code.co_code), 2) if code.co_code[i] == _RESUME), None)
+        if at is not None:
+            lines[code.co_firstlineno, code.co_name] = next((line for start, end, line in code.co_lines() if start <= at + 2 < end), None)
+    return lines
 
 
 def _first_line(node):
@@ -82,10 +96,11 @@ def _depth(statements):
 class Weaver:
     """Weaves one module. After weave(), operations are what the placeholders in the tree stand for."""
 
-    def __init__(self, module, only=None):
-        """only: a set of (first line, name) of functions."""
+    def __init__(self, module, only=None, first_lines=None):
+        """only: a set of (first line, name) of functions. first_lines: what _first_lines gives for the module as it was, if that is known."""
         self._module = module
         self._only = only
+        self._first_lines = first_lines or {}
         self.operations = []
 
     def weave(self, tree):
@@ -118,7 +133,7 @@ class Weaver:
         kind = suspension.mark(node, _placeholder(index))
         operation = ".<locals>.".join(functions + (node.name,))
         self.operations.append((operation, ".".join((self._module,) + classes), kind))
-        _wrap(node, index)
+        _wrap(node, index, self._first_lines.get((_first_line(node), node.name)))
 
 
     def _weave_lambdas(self, nodes, classes, functions):
@@ -162,7 +177,7 @@ def _end_clauses(body, end):
             _end_clauses(case.body, end)
 
 
-def _wrap(node, index):
+def _wrap(node, index, begin):
     body = node.body
     first = body[0]
     documented = isinstance(first, _ast.Expr) and isinstance(first.value, _ast.Constant) and type(first.value.value) is str
@@ -170,7 +185,7 @@ def _wrap(node, index):
     if not body:
         body = [_ast.Pass(**_place(node.lineno))]
     # The line of the first instruction that there was: so that a debugger sees no other than before.
-    begin = _place(next((_first_line(s) for s in body if not isinstance(s, _WITHOUT_CODE)), _first_line(body[0])))
+    begin = _place(begin or next((_first_line(s) for s in body if not isinstance(s, _WITHOUT_CODE)), _first_line(body[0])))
     # The end takes the line of whatever it follows. For that, falling off the end must be a way of its own out of each branch.
     end = _place(None if _HAS_NO_LINE else body[-1].end_lineno)
     if sys.version_info[:2] == (3, 12):
@@ -188,6 +203,6 @@ def weave(source, plain, module, only=None):
     given as (first line, name). Raises what the compiler raises.
     """
     tree = _kieker.compile_quietly(source, plain.co_filename, _ONLY_AST)
-    weaver = Weaver(module, only)
+    weaver = Weaver(module, only, _first_lines(plain) if _RESUME is not None else None)
     weaver.weave(tree)
     return finish.finish(_kieker.compile_quietly(tree, plain.co_filename)), tuple(weaver.operations)
