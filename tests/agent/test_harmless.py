@@ -40,6 +40,10 @@ class Program(unittest.TestCase):
         if found.returncode:
             self.skipTest("%s is not there for this Python: apt-get install %s" % (library, package))
         program = os.path.join(HARM, "programs", name)
+        # The interpreter's own directories stay as they are.
+        cache = tempfile.TemporaryDirectory()
+        self.addCleanup(cache.cleanup)
+        environment["PYTHONPYCACHEPREFIX"] = cache.name
         plain = self.run_program(program, "plain", environment)
         self.assertEqual(plain.status, 0, plain.output)
         for mode in MODES:
@@ -77,7 +81,7 @@ class Standard(unittest.TestCase):
             self.skipTest("this Python has no test package: apt-get install libpython3.11-testsuite")
         with tempfile.TemporaryDirectory() as results:
             done = subprocess.run([sys.executable, os.path.join(HARM, "cpython.py"), "--agent", harness.PACKAGE_PATH, "--collector", COLLECTOR[0],
-                                   "--query", COLLECTOR[1], "--results", results, "--jobs", "2", "--verbose", "--missing", "--mode", mode] + files,
+                                   "--query", COLLECTOR[1], "--results", results, "--jobs", "2", "--verbose", "--missing", "--mode", mode, "--pycache", results + "/pycache"] + files,
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
         sys.stdout.write("".join(line + "\n" for line in done.stdout.splitlines() if line.startswith("Python ")))
         self.assertEqual(done.returncode, 0, done.stdout)

@@ -63,7 +63,9 @@ def main(arguments):
     parser = comparison.parser(__doc__, "FILE")
     parser.add_argument("--use", default="", help="regrtest's -u: resources that tests may use, such as cpu,subprocess")
     parser.add_argument("--missing", action="store_true", help="leave out what this Python does not have")
+    parser.add_argument("--pycache", help="a directory for bytecode, woven and plain, in place of the interpreter's own")
     options = parser.parse_args(arguments)
+    environment = {"PYTHONPYCACHEPREFIX": os.path.abspath(options.pycache)} if options.pycache else {}
     all_files = files_of(options.python)
     if options.missing:
         options.files = [file for file in options.files if file in all_files]
@@ -71,7 +73,7 @@ def main(arguments):
     def suite(file, lines, timeout):
         # With a limit of its own the test package prints where a test hangs.
         used = ["-u", options.use] if options.use else []
-        return [os.path.join(HERE, "one.py"), lines, "--timeout", str(int(timeout))] + used + [file], {}
+        return [os.path.join(HERE, "one.py"), lines, "--timeout", str(int(timeout))] + used + [file], environment
 
     return comparison.run(options, suite, all_files)
 
