@@ -3,6 +3,7 @@
 
 import os
 import py_compile
+import sys
 import zipfile
 
 import harness
@@ -277,6 +278,26 @@ class Later(Case):
         self.assertEqual(out, "1 2\nFalse 1 1 2\n[]\nTrue True\n")
         # package.inner is woven when it has been executed, before package goes on.
         self.assertEqual([name for _, name in calls], ["register", "f", "hidden", "made", "f", "f", "register", "f", "f", "hidden"])
+
+    def test_main_modules(self):
+        text = "import part\ndef main(): part.f()\nmain()\n"
+        self.write("part.py", "def f(): pass\n")
+        self.write("program.py", text)
+        self.write("package/__init__.py", "def made(): pass\nmade()\n")
+        self.write("package/__main__.py", text)
+        self.write("directory/__main__.py", text)
+        self.write("directory/part.py", "def f(): pass\n")
+        with zipfile.ZipFile(self.directory + "/archive.zip", "w") as archive:
+            archive.writestr("__main__.py", text)
+            archive.writestr("part.py", "def f(): pass\n")
+        for arguments, component in (["-m", "program"], "program"), (["-m", "package"], "package.__main__"), (["directory"], "__main__"), (["archive.zip"], "__main__"):
+            with self.subTest(arguments=arguments):
+                done = self.observed(*arguments, agent=self.AGENT)
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+                calls = [(call.component, call.operation) for trace in done.streams[0].traces() for call in trace.walk()]
+                if arguments == ["archive.zip"] and sys.version_info < (3, 10):
+                    continue  # Its loader makes modules in a way of its own.
+                self.assertEqual(calls, [(component, "main"), ("part", "f")])
 
     def test_zip_and_other_loaders(self):
         with zipfile.ZipFile(self.directory + "/archive.zip", "w") as archive:

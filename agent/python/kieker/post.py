@@ -13,7 +13,7 @@ import sys
 from _frozen_importlib_external import ExtensionFileLoader, SourceFileLoader
 
 from kieker import _kieker, weave
-from kieker.hook import Hook
+from kieker.hook import Hook, _Kind
 from kieker.names import module_name
 
 _code_type = type((lambda: None).__code__)
@@ -268,6 +268,20 @@ class Post(Hook):
         if type(own) is dict and "exec_module" not in own and hasattr(loader, "exec_module") and not isinstance(loader, ExtensionFileLoader):
             if spec.has_location and self._selection.has(spec.name, spec.origin):
                 loader.exec_module = _kieker.around(self._before, loader.exec_module, self._after)
+                kind = _Kind(type(loader))
+                if kind.is_known and "get_code" not in own:
+                    _kieker.loading_put(self, loader, None if kind.is_of_many else spec)
+
+    def find_code(self, getter, name):
+        return None
+
+    def make_code(self, getter, name, plain):
+        """The code of a main module, which runpy runs by itself: woven before, as a main script is."""
+        # Whoever else asks executes a module, whose functions are woven after that.
+        if sys._getframe(1).f_code.co_name != "_get_module_details":
+            return None
+        source = _read(plain.co_filename)
+        return self.weave_main(getter.loader.get_source(name) if source is None else source, plain, name)
 
     def _before(self, module):
         under_way = self._under_way.setdefault(_thread.get_ident(), _UnderWay())
