@@ -290,7 +290,8 @@ class Later(Case):
         with zipfile.ZipFile(self.directory + "/archive.zip", "w") as archive:
             archive.writestr("__main__.py", text)
             archive.writestr("part.py", "def f(): pass\n")
-        for arguments, component in (["-m", "program"], "program"), (["-m", "package"], "package.__main__"), (["directory"], "__main__"), (["archive.zip"], "__main__"):
+        for arguments, component in ((["-m", "program"], "program"), (["-m", "package"], "package.__main__"), (["directory"], "__main__"),
+                                     (["archive.zip"], "__main__")):
             with self.subTest(arguments=arguments):
                 done = self.observed(*arguments, agent=self.AGENT)
                 self.assertEqual((done.returncode, done.stderr), (0, ""))
@@ -453,7 +454,7 @@ class ByHand(Case):
         """)
         out, calls = self.ran(["--weave", "none"])
         self.assertEqual(out.splitlines()[:3], ["True", "3 3 4 4 1 2 3 3 4 5", "6 7 1 2 3 None wrapped"])
-        self.assertEqual(out.splitlines()[3:], ["kieker.instrument takes a function or a class, not " + kind for kind in ("int", "NoneType", "str", "list", "object")])
+        self.assertEqual(out.splitlines()[3:], ["kieker.instrument takes a function, a class or a module, not " + kind for kind in ("int", "NoneType", "str", "list", "object")])
         self.assertEqual([name for component, name in calls if component.startswith("part")], [
             "plain", "wraps.<locals>.wrapper", "wraps.<locals>.wrapper", "wrapped", "cached", "method", "p", "once", "of", "nested", "kind"])
         self.assertEqual([name for component, name in calls if component.startswith("whole")], ["f", "m", "deep", "outer.<locals>.inner"])

@@ -696,7 +696,7 @@ class ByHand(Same):
             return [t.operation + ("(%s)" % t.calls[0].operation if t.calls else "") for t in stream.traces()]
 
         out = ("2 2 3 4 5 6 [1]\ndoc 3 @kieker.instrument\ndef g(x): return x + 1\n\n"
-               "kieker.instrument takes a function or a class, not int\nTrue 7\n")
+               "kieker.instrument takes a function, a class or a module, not int\nTrue 7\n")
         for agent in ["--weave", "none"], ["--exclude", "p*"]:
             done = self.observed("program.py", agent=agent)
             self.assertEqual((done.stdout, done.stderr), (out, ""))
@@ -797,7 +797,8 @@ class Choice(harness.Case):
     def test_wrong_options(self):
         for agent, said in ((["--writer", "file"], "file"), (["--writer", "tcp://nowhere"], "tcp://HOST:PORT"),
                             (["--when-full", "maybe"], "maybe"), (["--unknown"], "--unknown"), (["--run"], "--run"),
-                            (["--config", "missing.ini"], "missing.ini"), (["-x"], "-x")):
+                            (["--config", "missing.ini"], "missing.ini"), (["-x"], "-x"), (["--report="], "FILE"),
+                            (["--lambdas=perhaps"], "perhaps"), (["--root", "/missing"], "/missing")):
             done = self.finish(self.start(["app/program.py"] if agent != ["--run"] else [], agent))
             self.assertEqual((done.returncode, done.stdout), (2, ""), agent)
             self.assertIn(said, done.stderr)
@@ -805,6 +806,18 @@ class Choice(harness.Case):
         self.assertEqual(self.finish(self.start([], [])).returncode, 2)
         path = self.write("bad.ini", "[kieker]\nwriter = null\nunknown = 1\n")
         self.assertIn("line 3", self.finish(self.start(["app/program.py"], ["--config", path])).stderr)
+
+    def test_in_a_directory_that_is_gone(self):
+        path = self.write("elsewhere/program.py", "def f(): print('run')\nf()\n")
+        text = "import os, sys; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone'); os.execv(sys.executable, [sys.executable] + sys.argv[1:])"
+        for arguments, status, out in (([path], 0, "run\n"), (["program.py"], 2, ""), (["-c", "print('run')"], 0, "run\n")):
+            plain = self.plain("-c", text, *arguments)
+            self.assertEqual((plain.returncode, plain.stdout), (status, out))
+            done = self.plain("-c", text, "-m", "kieker", "--writer", "null", *arguments)
+            self.assertEqual((done.returncode, done.stdout), (status, out), done.stderr)
+            self.assertNotIn("Traceback", done.stderr)
+        done = self.plain("-c", text, "-m", "kieker", "--writer", "file:logs", path)
+        self.assertEqual((done.returncode, done.stdout, done.stderr.count("\n")), (2, "", 1), done.stderr)
 
     def test_help_and_version(self):
         done = self.finish(self.start([], ["--help"]))

@@ -34,7 +34,7 @@ def start():
             return
         program = os.path.abspath(sys.argv[0]) if sys.argv and sys.argv[0] else ""
         _kieker.start(values.writer, values.when_full, values.run, program, values.record)
-    except (options.Wrong, ValueError) as wrong:
+    except (options.Wrong, ValueError, RuntimeError, OSError) as wrong:
         _kieker.say("nothing is recorded: %s" % wrong)
         return
     import atexit
@@ -53,7 +53,7 @@ def instrument(thing):
     else:
         functions = _functions(thing)
     if functions is None:
-        raise TypeError("kieker.instrument takes a function or a class, not %s" % type(thing).__name__)
+        raise TypeError("kieker.instrument takes a function, a class or a module, not %s" % type(thing).__name__)
     for function in functions:
         text = _text(function)
         if text is not None:

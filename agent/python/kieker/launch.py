@@ -51,6 +51,8 @@ def _put_first(first):
 def _start(values, program, first):
     """Starts the agent; the hook that is in place, or None when nothing is to be woven."""
     own = values.roots()
+    if own and not any(map(os.path.exists, own)):
+        raise options.Wrong("--root: there is no %s, so nothing can be observed in it" % ", ".join(own))
     if not own:
         # As it will be for the program; nothing is imported meanwhile.
         _put_first(first)
@@ -81,9 +83,16 @@ def _program(rest):
         return _Text("-c", "<string>", rest[1], ["-c"] + rest[2:])
     if rest[0] == "-":
         return _Text("-", "<stdin>", None, rest)
-    # Not normalised, as in the interpreter.
-    path = os.path.join(os.getcwd(), rest[0])
+    path = _absolute(rest[0])
     return Script(path, rest) if PathFinder._path_importer_cache(path) is None else _Archive(path, rest)
+
+
+def _absolute(path):
+    # Not normalised, as in the interpreter.
+    try:
+        return os.path.join(os.getcwd(), path)
+    except FileNotFoundError:
+        return path
 
 
 class _Module:
@@ -135,12 +144,12 @@ class Script:
     def __init__(self, path, arguments):
         self.name = self._path = path
         self._arguments = arguments
-        self._directory = os.path.dirname(os.path.realpath(path))
         try:
             with open(path, "rb") as file:
                 self._source = file.read()
         except OSError as error:
             raise options.Wrong("can't open file %r: [Errno %d] %s" % (self._path, error.errno, error.strerror)) from None
+        self._directory = os.path.dirname(os.path.realpath(path))
 
     def roots(self):
         return roots.of_script(self._path)
@@ -202,7 +211,6 @@ class _Text:
             names.pop("__file__", None)
             names.pop("__cached__", None)
         return status
-
 
     def _show(self, code):
         """Lets tracebacks show its lines, as the interpreter does from 3.13 on."""

@@ -37,14 +37,22 @@ class Option:
     def check(self, value, where):
         """The value that is meant; raises Wrong."""
         if self.switch:
-            if self.other and value.lower() not in _SWITCH:
+            if self.other and value and value.lower() not in _SWITCH:
                 return value
             if value.lower() not in _SWITCH:
-                raise Wrong("%s: %r is neither yes nor no" % (where, value))
+                raise Wrong("%s: %r is none of %s" % (where, value, self.metavar.replace("|", ", ")))
             return _SWITCH[value.lower()]
         if self.choices and not any(value == choice or (choice.endswith(":") and value.startswith(choice)) for choice in self.choices):
             raise Wrong("%s: %r is none of %s" % (where, value, self.metavar.replace("|", ", ")))
         return value
+
+
+def absolute(path):
+    """The same path from wherever; raises Wrong."""
+    try:
+        return os.path.abspath(path)
+    except OSError:
+        raise Wrong("%s: the directory in which that should be is no longer there" % path) from None
 
 
 OPTIONS = (
@@ -98,7 +106,7 @@ class Values:
 
     def roots(self):
         """The directories that were given as the program's own."""
-        return tuple(os.path.abspath(path) for path in self.root.split(os.pathsep) if path)
+        return tuple(absolute(path) for path in self.root.split(os.pathsep) if path)
 
     def _take(self, option, texts, where):
         values = tuple(option.check(text, where) for text in texts)
@@ -153,7 +161,7 @@ class Values:
         texts = {option.key: getattr(self, option.key) for option in OPTIONS}
         kind, colon, path = self.writer.partition(":")
         if kind in ("file", "binary"):
-            texts["writer"] = kind + colon + os.path.abspath(path)
+            texts["writer"] = kind + colon + absolute(path)
         texts["root"] = os.pathsep.join(self.roots())
         texts["include"], texts["exclude"] = ",".join(self.include), ",".join(self.exclude)
         # The report is of one process.

@@ -8,7 +8,7 @@ import os
 import sys
 import time
 
-from kieker import _kieker
+from kieker import _kieker, options
 
 # How long a measurement takes, in seconds.
 _SECONDS = 0.2
@@ -250,7 +250,9 @@ def _duration(seconds):
         return "%.0f s" % seconds
     if seconds >= 1:
         return "%.2f s" % seconds
-    return "%.1f ms" % (seconds * 1e3) if seconds >= 1e-4 else "%.1f us" % (seconds * 1e6)
+    if seconds >= 1e-4:
+        return "%.1f ms" % (seconds * 1e3)
+    return "%.1f us" % (seconds * 1e6) if seconds >= 1e-6 else "%.0f ns" % (seconds * 1e9)
 
 
 def _json(values):
@@ -269,7 +271,7 @@ def begin(where, weave):
     """Notes that the program begins now. where: yes (standard error), json (the same, as JSON) or a file."""
     _Run.begun = time.monotonic()
     _Run.process = os.getpid()
-    _Run.where = where if where in ("yes", "json") else os.path.abspath(where)
+    _Run.where = where if where in ("yes", "json") else options.absolute(where)
     _Run.weave = weave
 
 
