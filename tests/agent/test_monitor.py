@@ -75,6 +75,11 @@ class Names(Case):
             ("program", "function"), ("program.function.<locals>.Local", "method"),
         ])
 
+    def test_lambdas(self):
+        # They are always seen, so whoever asks for them besides is not refused, by any Python.
+        for agent in MONITOR, MONITOR + ("--lambdas",):
+            self.assertEqual(self.names("(lambda: 1)()", agent=agent), [("program", "<lambda>")])
+
     def test_modules(self):
         self.write("package/__init__.py", "def top(): pass\n")
         self.write("package/part.py", "class K:\n    def m(self): pass\n")

@@ -22,7 +22,7 @@ class Recording:
     def __init__(self, values, program, roots):
         """program is the name that the recording is known by; roots are the directories of the program's own code."""
         global current
-        if values.switched_on("lambdas"):
+        if values.switched_on("lambdas") and values.weave != "monitor":
             _weave_lambdas()
         if values.switched_on("c-functions") and values.weave != "monitor":
             raise options.Wrong("--c-functions needs --weave monitor")
