@@ -76,9 +76,10 @@ class Names(Case):
         ])
 
     def test_lambdas(self):
-        # They are always seen, so whoever asks for them besides is not refused, by any Python.
-        for agent in MONITOR, MONITOR + ("--lambdas",):
-            self.assertEqual(self.names("(lambda: 1)()", agent=agent), [("program", "<lambda>")])
+        self.assertEqual(self.names("def f(): return 1\n(lambda: f())()"), [("program", "f")])
+        done = self.finish(self.start(["-c", "print(1)"], MONITOR + ("--lambdas",)))
+        self.assertEqual((done.returncode, done.stdout, done.stderr),
+                         (2, "", "kieker: --lambdas needs --weave pre or post: monitor leaves them out\n"))
 
     def test_modules(self):
         self.write("package/__init__.py", "def top(): pass\n")

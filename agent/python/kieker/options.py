@@ -77,7 +77,7 @@ OPTIONS = (
            " and looks first) or report (it only says so)", choices=("stay", "report")),
     Option("c-functions", "yes|no", "no", "observe functions that are written in C and called by observed ones, too; needs --weave monitor",
            switch=True),
-    Option("lambdas", "yes|no", "no", "observe lambdas too (Python 3.11 or later)", switch=True),
+    Option("lambdas", "yes|no", "no", "observe lambdas too (Python 3.11 or later; not with --weave monitor)", switch=True),
     Option("children", "yes|no", "yes", "observe the Python programs that the program starts, too", switch=True),
     Option("report", "yes|no|json|FILE", "no", "at exit, say on standard error what observing has cost, as text or JSON; or write it to a file,"
            " as JSON if its name ends in .json", switch=True, other=True),

@@ -22,7 +22,9 @@ class Recording:
     def __init__(self, values, program, roots):
         """program is the name that the recording is known by; roots are the directories of the program's own code."""
         global current
-        if values.switched_on("lambdas") and values.weave != "monitor":
+        if values.switched_on("lambdas"):
+            if values.weave == "monitor":
+                raise options.Wrong("--lambdas needs --weave pre or post: monitor leaves them out")
             _weave_lambdas()
         if values.switched_on("c-functions") and values.weave != "monitor":
             raise options.Wrong("--c-functions needs --weave monitor")
@@ -101,5 +103,5 @@ def _weave_lambdas():
     from kieker import lambdas, weave
 
     if not lambdas.ARE_POSSIBLE:
-        raise options.Wrong("--lambdas needs Python 3.11 or later, or --weave monitor, which sees them anyway")
+        raise options.Wrong("--lambdas needs Python 3.11 or later")
     weave.with_lambdas = True
