@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/python/imports.h"
 
+#include <frameobject.h>
+
 #include "agent/core/say.h"
 #include "agent/python/interpose.h"
 #include "agent/python/quiet.h"

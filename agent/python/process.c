@@ -141,7 +141,7 @@ static void rehash(const char *module_name, const char *set_name)
     module = name != NULL ? PyImport_GetModule(name) : NULL;
     if (module != NULL)
         set = PyObject_GetAttrString(module, set_name);
-    if (set != NULL && PySet_CheckExact(set))
+    if (set != NULL && Py_TYPE(set) == &PySet_Type)
         list = PySequence_List(set);
     if (list != NULL && PySet_Clear(set) == 0)
         for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); i++)
