@@ -54,6 +54,17 @@ uint32_t agent_operation(
     return operations_add(&agent.operations, name, name_size, component, component_size);
 }
 
+uint32_t agent_component(const char *component, size_t component_size)
+{
+    pthread_once(&tables_once, make_tables);
+    return operations_component(&agent.operations, component, component_size);
+}
+
+uint32_t agent_operation_of(uint32_t component, const char *name, size_t name_size)
+{
+    return operations_add_to(&agent.operations, component, name, name_size);
+}
+
 const struct operation *agent_operation_get(uint32_t operation)
 {
     return operations_get(&agent.operations, operation);

@@ -100,6 +100,10 @@ void agent_let_go(void);
 uint32_t agent_operation(
     const char *name, size_t name_size, const char *component, size_t component_size);
 
+/* The same in two steps, for many operations of one component. */
+uint32_t agent_component(const char *component, size_t component_size);
+uint32_t agent_operation_of(uint32_t component, const char *name, size_t name_size);
+
 /* The number of the cause of a failure, for probe_failed; the text is kept once. */
 uint32_t agent_cause(const char *text, size_t size);
 

@@ -58,20 +58,30 @@ static uint32_t add_locked(struct operations *operations, uint32_t name, uint32_
     return count;
 }
 
+uint32_t operations_component(
+    struct operations *operations, const char *component, size_t component_size)
+{
+    return texts_add(&operations->texts, component, cut(component, component_size));
+}
+
+uint32_t operations_add_to(
+    struct operations *operations, uint32_t component, const char *name, size_t name_size)
+{
+    uint32_t text = texts_add(&operations->texts, name, cut(name, name_size)), number;
+
+    if (text == TEXTS_NONE || component == TEXTS_NONE)
+        return OPERATIONS_NONE;
+    pthread_mutex_lock(&operations->lock);
+    number = add_locked(operations, text, component);
+    pthread_mutex_unlock(&operations->lock);
+    return number;
+}
+
 uint32_t operations_add(struct operations *operations, const char *name, size_t name_size,
     const char *component, size_t component_size)
 {
-    uint32_t name_text = texts_add(&operations->texts, name, cut(name, name_size));
-    uint32_t component_text =
-        texts_add(&operations->texts, component, cut(component, component_size));
-    uint32_t number;
-
-    if (name_text == TEXTS_NONE || component_text == TEXTS_NONE)
-        return OPERATIONS_NONE;
-    pthread_mutex_lock(&operations->lock);
-    number = add_locked(operations, name_text, component_text);
-    pthread_mutex_unlock(&operations->lock);
-    return number;
+    return operations_add_to(
+        operations, operations_component(operations, component, component_size), name, name_size);
 }
 
 void operations_forget_calls(struct operations *operations)

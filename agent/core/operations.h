@@ -42,6 +42,12 @@ void operations_fini(struct operations *operations);
 uint32_t operations_add(struct operations *operations, const char *name, size_t name_size,
     const char *component, size_t component_size);
 
+/* The same in two steps, for many operations of one component: its number, or TEXTS_NONE. */
+uint32_t operations_component(
+    struct operations *operations, const char *component, size_t component_size);
+uint32_t operations_add_to(
+    struct operations *operations, uint32_t component, const char *name, size_t name_size);
+
 /* The operation of a number that operations_add gave. */
 static inline const struct operation *operations_get(
     const struct operations *operations, uint32_t number)

@@ -8,13 +8,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/python/code.h"
 #include "agent/python/quiet.h"
 
 /* A file that is larger is none of ours. */
 #define SIZE_MAX_OF_FILE (1L << 30)
 
-/* Builtins that are needed, kept for good: a program may take modules out of sys.modules. */
-static PyObject *bind, *fix_filename;
+/* A builtin that is needed, kept for good: a program may take modules out of sys.modules. */
+static PyObject *fix_filename;
 
 /* The whole file, to be freed; NULL, without an exception, when it cannot be had. */
 static char *read_file(const char *path, int own, size_t *size)
@@ -72,17 +73,16 @@ static PyObject *make_head(PyObject *prefix, uint64_t size, uint64_t stamp, PyOb
     return head;
 }
 
-static int prepare(PyObject *module)
+static int prepare(void)
 {
     PyObject *imp;
 
-    if (bind != NULL)
+    if (fix_filename != NULL)
         return 0;
     imp = quiet_module("_imp");
     fix_filename = imp != NULL ? PyObject_GetAttrString(imp, "_fix_co_filename") : NULL;
     Py_XDECREF(imp);
-    bind = fix_filename != NULL ? PyObject_GetAttrString(module, "bind") : NULL;
-    return bind == NULL ? -1 : 0;
+    return fix_filename == NULL ? -1 : 0;
 }
 
 /* A file may have been moved together with its source. */
@@ -99,28 +99,26 @@ static int set_place(PyObject *code, PyObject *source)
 
 /* (the bound code in the bytes behind the head, number of operations), or NULL with an exception.
  */
-static PyObject *unpack(const char *bytes, size_t size, PyObject *source)
+static PyObject *unpack(
+    struct module_state *state, const char *bytes, size_t size, PyObject *source)
 {
-    PyObject *found = PyMarshal_ReadObjectFromString(bytes, size), *code = NULL;
+    PyObject *found = PyMarshal_ReadObjectFromString(bytes, size), *code, *bound = NULL;
 
-    if (found != NULL && PyTuple_CheckExact(found) && PyTuple_GET_SIZE(found) >= 2 &&
+    if (found != NULL && PyTuple_CheckExact(found) && PyTuple_GET_SIZE(found) == 2 &&
         PyCode_Check(PyTuple_GET_ITEM(found, 0)) &&
-        set_place(PyTuple_GET_ITEM(found, 0), source) == 0)
-        code = PyObject_Call(bind, found, NULL);
-    if (code != NULL) {
-        PyObject *operations = PyTuple_GET_ITEM(found, 1);
-
-        code =
-            Py_BuildValue("Nn", code, PyTuple_Check(operations) ? PyTuple_GET_SIZE(operations) : 0);
+        PyBytes_CheckExact(PyTuple_GET_ITEM(found, 1))) {
+        code = PyTuple_GET_ITEM(found, 0);
+        if (set_place(code, source) == 0)
+            bound = code_bind(state, code, PyTuple_GET_ITEM(found, 1));
     }
-    if (code == NULL && !PyErr_Occurred())
+    if (bound == NULL && !PyErr_Occurred())
         PyErr_SetString(PyExc_ValueError, "not what weave.py gives");
     Py_XDECREF(found);
-    return code;
+    return bound;
 }
 
-static PyObject *read_code(PyObject *path, int own, PyObject *prefix, uint64_t size, uint64_t stamp,
-    PyObject *name, PyObject *source)
+static PyObject *read_code(struct module_state *state, PyObject *path, int own, PyObject *prefix,
+    uint64_t size, uint64_t stamp, PyObject *name, PyObject *source)
 {
     PyObject *encoded = NULL, *head = make_head(prefix, size, stamp, name), *code = NULL;
     char *bytes = NULL;
@@ -135,7 +133,8 @@ static PyObject *read_code(PyObject *path, int own, PyObject *prefix, uint64_t s
 #if PY_VERSION_HEX >= 0x030A0000
         int collecting = PyGC_Disable();
 #endif
-        code = unpack(bytes + PyBytes_GET_SIZE(head), length - PyBytes_GET_SIZE(head), source);
+        code =
+            unpack(state, bytes + PyBytes_GET_SIZE(head), length - PyBytes_GET_SIZE(head), source);
 #if PY_VERSION_HEX >= 0x030A0000
         if (collecting)
             PyGC_Enable();
@@ -178,9 +177,9 @@ static PyObject *read_method(PyObject *module, PyObject *arguments)
 
     if (!PyArg_ParseTuple(arguments, "UpSKKUU:cached_read", &path, &own, &prefix, &size, &stamp,
             &name, &source) ||
-        prepare(module) != 0)
+        prepare() != 0)
         return NULL;
-    return read_code(path, own, prefix, size, stamp, name, source);
+    return read_code(module_state(module), path, own, prefix, size, stamp, name, source);
 }
 
 PyMethodDef cached_methods[] = {

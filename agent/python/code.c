@@ -6,10 +6,16 @@
 #include "agent/python/probes.h"
 #include "agent/python/starts.h"
 
+/* The kind of a row of the table, and the length of its text. */
+#define ROW_HEAD 5
+
 /* What placeholders are replaced with, while a tree of code objects is gone through. */
 struct binding {
     struct module_state *state;
-    PyObject *names; /* tuple of (operation, component, kind) */
+    struct row {
+        uint32_t operation, kind;
+    } * rows;
+    Py_ssize_t count;
 };
 
 /* The index that a placeholder says; -1 when the constant is none. */
@@ -35,22 +41,11 @@ static Py_ssize_t read_placeholder(PyObject *constant)
 
 static PyObject *make_probe(struct binding *binding, Py_ssize_t index)
 {
-    PyObject *triple, *name, *component;
-    uint32_t operation;
-    unsigned kind;
-
-    if (index >= PyTuple_GET_SIZE(binding->names)) {
+    if (index >= binding->count) {
         PyErr_SetString(PyExc_ValueError, "a placeholder has no operation");
         return NULL;
     }
-    triple = PyTuple_GET_ITEM(binding->names, index);
-    if (!PyTuple_Check(triple) || !PyArg_ParseTuple(triple, "UUI:bind", &name, &component, &kind) ||
-        kind >= PROBE_KINDS) {
-        PyErr_SetString(PyExc_TypeError, "operations must be tuples of (str, str, int)");
-        return NULL;
-    }
-    operation = probes_operation(name, component);
-    return operation == OPERATIONS_NONE ? NULL : probes_new(binding->state, operation, kind);
+    return probes_new(binding->state, binding->rows[index].operation, binding->rows[index].kind);
 }
 
 static PyObject *bind(struct binding *binding, PyObject *code);
@@ -132,16 +127,69 @@ fail:
     return NULL;
 }
 
+/* The next row of the table; its size with all that belongs to it, or 0 when it is none. */
+static size_t read_row(const unsigned char *at, size_t left)
+{
+    size_t size;
+
+    if (left < ROW_HEAD || at[0] > PROBE_KINDS)
+        return 0;
+    size = at[1] | at[2] << 8 | at[3] << 16 | (size_t)at[4] << 24;
+    return size <= left - ROW_HEAD ? ROW_HEAD + size : 0;
+}
+
+/* Makes the operations known. 0, or -1 with an exception. */
+static int read_rows(struct binding *binding, const unsigned char *at, size_t left)
+{
+    uint32_t component = TEXTS_NONE;
+
+    for (size_t size; left > 0; at += size, left -= size) {
+        struct row *row = &binding->rows[binding->count];
+        const char *text = (const char *)at + ROW_HEAD;
+
+        size = read_row(at, left);
+        if (size == 0) {
+            PyErr_SetString(PyExc_ValueError, "that is no table of operations");
+            return -1;
+        }
+        if (at[0] == PROBE_KINDS) {
+            component = agent_component(text, size - ROW_HEAD);
+            continue;
+        }
+        row->kind = at[0];
+        row->operation = agent_operation_of(component, text, size - ROW_HEAD);
+        if (row->operation == OPERATIONS_NONE) {
+            PyErr_SetString(PyExc_MemoryError, "too many operations");
+            return -1;
+        }
+        binding->count++;
+    }
+    return 0;
+}
+
+PyObject *code_bind(struct module_state *state, PyObject *code, PyObject *operations)
+{
+    size_t size = (size_t)PyBytes_GET_SIZE(operations);
+    struct binding binding = {.state = state};
+    PyObject *bound = NULL;
+
+    starts_look_for_tasks();
+    binding.rows = PyMem_Malloc((size / ROW_HEAD + 1) * sizeof(*binding.rows));
+    if (binding.rows == NULL)
+        return PyErr_NoMemory();
+    if (read_rows(&binding, (const unsigned char *)PyBytes_AS_STRING(operations), size) == 0)
+        bound = bind(&binding, code);
+    PyMem_Free(binding.rows);
+    return bound != NULL ? Py_BuildValue("Nn", bound, binding.count) : NULL;
+}
+
 static PyObject *code_bind_method(PyObject *module, PyObject *arguments)
 {
-    struct binding binding = {.state = module_state(module)};
-    PyObject *code;
+    PyObject *code, *operations;
 
-    if (!PyArg_ParseTuple(
-            arguments, "O!O!:bind", &PyCode_Type, &code, &PyTuple_Type, &binding.names))
+    if (!PyArg_ParseTuple(arguments, "O!O!:bind", &PyCode_Type, &code, &PyBytes_Type, &operations))
         return NULL;
-    starts_look_for_tasks();
-    return bind(&binding, code);
+    return code_bind(module_state(module), code, operations);
 }
 
 static PyObject *code_is_woven_method(PyObject *module, PyObject *code)
@@ -223,10 +271,11 @@ static PyObject *code_compile_method(PyObject *module, PyObject *arguments)
     return code;
 }
 
-PyDoc_STRVAR(bind_doc, "bind(code, operations)\n\n"
-                       "The code with probes in the place of its placeholders. operations is a "
-                       "tuple of (operation, component, kind).\n"
-                       "Code that was just compiled or unmarshalled is changed in place.");
+PyDoc_STRVAR(bind_doc,
+    "bind(code, operations)\n\n"
+    "(the code with probes in the place of its placeholders, how many operations "
+    "there are), of what weave() gives.\n"
+    "Code that was just compiled or unmarshalled is changed in place.");
 
 PyDoc_STRVAR(
     is_woven_doc, "is_woven(code)\n\nWhether the code has probes among its own constants.");

@@ -9,6 +9,17 @@
 #define CODE_PLACEHOLDER "\0kieker:"
 #define CODE_PLACEHOLDER_SIZE (sizeof(CODE_PLACEHOLDER) - 1)
 
+/*
+ * The operations of a module's placeholders are bytes, from which no object has to be made: for
+ * each in turn its kind (probe.h), the length of its name in 4 bytes, little endian, and the name
+ * in UTF-8. Before the first one of a component comes that in the same form, its kind being
+ * PROBE_KINDS. weave.py writes them.
+ */
+
+/* (the code with probes in the place of its placeholders, the number of operations), or NULL with
+ * an exception. Code that was just compiled or unmarshalled is changed in place. */
+PyObject *code_bind(struct module_state *state, PyObject *code, PyObject *operations);
+
 /* Rows for the module. */
 extern PyMethodDef code_methods[];
 

@@ -626,7 +626,8 @@ class Modules(Same):
         plain = compile(source, "x", "exec")
         code, operations = weave.weave(source, plain, "m")
         kept = [c.co_consts for c in weave.codes(code)]
-        bound = _kieker.bind(code, operations)
+        bound, number = _kieker.bind(code, operations)
+        self.assertEqual(number, 2)
         self.assertIsNot(bound, code)
         self.assertFalse(any(_kieker.is_woven(c) for c in weave.codes(code)))
         self.assertEqual([_kieker.is_woven(c) for c in weave.codes(bound)], [False, True, True])
@@ -634,9 +635,10 @@ class Modules(Same):
         names = {}
         exec(bound, names)
         self.assertEqual(names["f"](), 1)
-        for wrong in (code, ()), (code, (1, 2)), (code, (("a",), ("b",))):
+        # None, too few, one that is cut off, no kind of row, and a row that is too long.
+        for wrong in b"", operations[:-6], operations[:-1], b"\5" + operations[1:], b"\4\0\0\0\x80m", ():
             with self.assertRaises((ValueError, TypeError)):
-                _kieker.bind(*wrong)
+                _kieker.bind(code, wrong)
 
     def test_fork(self):
         # Newer Pythons warn of a fork in a process with threads: the agent's own must not count.

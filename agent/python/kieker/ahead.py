@@ -201,7 +201,7 @@ def woven(source, path, name):
     weaver = weave.Weaver(name)
     weaver.weave(tree)
     if weaver.operations:
-        tree.body.insert(_after_head(tree.body), _call(tuple(weaver.operations)))
+        tree.body.insert(_after_head(tree.body), _call(weaver.table()))
     return finish.finish(_kieker.compile_quietly(tree, path)), len(weaver.operations)
 
 

@@ -6,7 +6,7 @@ import sys
 from kieker import _kieker, byhand
 
 # The sign that ahead.py and this agree on; to be raised when woven code is no longer understood.
-LAYOUT = 1
+LAYOUT = 2
 
 
 def bind(layout, version, operations):
@@ -16,5 +16,5 @@ def bind(layout, version, operations):
     byhand.start()
     # Code that was just read belongs to this module alone, so it is changed where it is.
     code = sys._getframe(1).f_code
-    if _kieker.bind(code, operations) is not code:
+    if _kieker.bind(code, operations)[0] is not code:
         raise ImportError("the code of a woven module is used twice")

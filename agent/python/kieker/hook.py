@@ -73,7 +73,7 @@ class Hook(_kieker.finder_type()):
         if not bytecode or not os.access(bytecode, os.F_OK):
             return None
         source = self._cache.look(name, spec.origin)
-        return source and self._counted(self._cache.read(source, bytecode))
+        return source and self._kept(source, bytecode)
 
     def make_code(self, getter, name, plain):
         """The code of a module of which this is the plain code."""
@@ -86,7 +86,7 @@ class Hook(_kieker.finder_type()):
         if self._kinds[type(loader)].is_of_files:
             source = self._cache.look(name, path)
             bytecode = getter.spec.cached
-            code = source and self._counted(self._cache.read(source, bytecode))
+            code = source and self._kept(source, bytecode)
             if code:
                 return code
         try:
@@ -121,19 +121,21 @@ class Hook(_kieker.finder_type()):
             _kieker.say("the module %s is not observed: %s: %s" % (name, type(error).__name__, error))
             return None
 
-    def _counted(self, found):
+    def _kept(self, source, bytecode):
+        found = self._cache.read(source, bytecode)
         if not found:
             return None
-        code, operations = found
         self._counters["woven_from_cache"] += 1
+        return self._counted(found)
+
+    def _counted(self, found):
+        code, operations = found
         self._counters["woven_modules"] += 1
         self._counters["woven_operations"] += operations
         return code
 
     def _bind(self, code, operations):
-        self._counters["woven_modules"] += 1
-        self._counters["woven_operations"] += len(operations)
-        return _kieker.bind(code, operations)
+        return self._counted(_kieker.bind(code, operations))
 
     def weave_main(self, source, plain, name):
         """The code of the program's main script."""

@@ -49,10 +49,9 @@ class Text:
     def __init__(self, source, filename, module):
         """Raises what the compiler raises."""
         plain = _kieker.compile_quietly(source, filename)
-        woven, operations = weave.weave(source, plain, module)
-        self.operations = len(operations)
+        woven, self.operations = _kieker.bind(*weave.weave(source, plain, module))
         self._places = {}
-        self._pair(plain, _kieker.bind(woven, operations))
+        self._pair(plain, woven)
 
     def _pair(self, plain, woven):
         inner = [code for code in woven.co_consts if type(code) is _code_type]

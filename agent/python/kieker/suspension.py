@@ -7,7 +7,7 @@ lambda or a generator expression is suspended by itself: of it only the parts co
 
 import _ast
 
-FUNCTION, GENERATOR, COROUTINE, ASYNC_GENERATOR = range(4)
+FUNCTION, GENERATOR, COROUTINE, ASYNC_GENERATOR, KINDS = range(5)
 
 _SCOPES = (_ast.FunctionDef, _ast.AsyncFunctionDef, _ast.ClassDef, _ast.Lambda)
 _COMPREHENSIONS = (_ast.ListComp, _ast.SetComp, _ast.DictComp)

@@ -107,6 +107,16 @@ class Weaver:
         """Changes the tree of a module."""
         self._visit(tree, (), ())
 
+    def table(self):
+        """The operations as bind() takes them, see agent/python/code.h."""
+        parts, before = [], None
+        for name, component, kind in self.operations:
+            if component != before:
+                parts.append(_row(suspension.KINDS, component))
+                before = component
+            parts.append(_row(kind, name))
+        return b"".join(parts)
+
     def _visit(self, node, classes, functions):
         # classes: names up to the innermost class; functions: names below it.
         for below in _statements(node):
@@ -143,6 +153,12 @@ class Weaver:
                 lambdas.wrap(node, _placeholder(len(self.operations)))
                 name = ".<locals>.".join(functions + ("<lambda>",))
                 self.operations.append((name, ".".join((self._module,) + classes), suspension.FUNCTION))
+
+
+def _row(kind, text):
+    # The name of a file need not be valid Unicode.
+    text = text.encode("utf-8", "backslashreplace")
+    return bytes((kind,)) + len(text).to_bytes(4, "little") + text
 
 
 def _placeholder(index):
@@ -205,4 +221,4 @@ def weave(source, plain, module, only=None):
     tree = _kieker.compile_quietly(source, plain.co_filename, _ONLY_AST)
     weaver = Weaver(module, only, _first_lines(plain) if _RESUME is not None else None)
     weaver.weave(tree)
-    return finish.finish(_kieker.compile_quietly(tree, plain.co_filename)), tuple(weaver.operations)
+    return finish.finish(_kieker.compile_quietly(tree, plain.co_filename)), weaver.table()
