@@ -69,9 +69,7 @@ class Cache:
         """Keeps what weave.py gave, if it may: whole or not at all, as the interpreter writes its own."""
         if sys.dont_write_bytecode:
             return
-        data = _kieker.cached_head(self._prefix, source.size, source.stamp, source.name)
-        # Of code that was read fewer objects are marked as used again; so it is read faster the next time.
-        data += marshal.dumps(marshal.loads(marshal.dumps(found)))
+        data = _kieker.cached_head(self._prefix, source.size, source.stamp, source.name) + marshal.dumps(found)
         try:
             if bytecode:
                 try:
