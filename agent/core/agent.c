@@ -318,21 +318,33 @@ int agent_is_running(void)
     return atomic_load(&rings.state) != RINGS_OFF;
 }
 
+/* Says what was lost, and why. */
 static void report(void)
 {
     struct agent_stats stats;
-    uint64_t lost;
+    char reasons[SAY_MAX / 2] = "";
+    size_t used = 0;
+    uint64_t lost = 0;
 
     agent_stats(&stats);
-    lost = stats.dropped_ring_full + stats.dropped_disconnected + stats.dropped_queue_full +
-           stats.dropped_no_memory;
+    const struct {
+        uint64_t count;
+        const char *reason;
+    } rows[] = {
+        {stats.dropped_disconnected, "as nobody took them"},
+        {stats.dropped_ring_full, "as the ring was full"},
+        {stats.dropped_queue_full, "as the queue was full"},
+        {stats.dropped_no_memory, "for want of memory"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (rows[i].count > 0)
+            used += (size_t)snprintf(reasons + used, sizeof(reasons) - used, "%s%llu %s",
+                lost > 0 ? ", " : "", (unsigned long long)rows[i].count, rows[i].reason);
+        lost += rows[i].count;
+    }
     if (lost > 0)
-        say("%llu records were lost: %llu as nobody took them, %llu as the ring was full, %llu as "
-            "the queue was full, %llu for want of memory",
-            (unsigned long long)lost, (unsigned long long)stats.dropped_disconnected,
-            (unsigned long long)stats.dropped_ring_full,
-            (unsigned long long)stats.dropped_queue_full,
-            (unsigned long long)stats.dropped_no_memory);
+        say("%llu records were lost: %s", (unsigned long long)lost, reasons);
 }
 
 /* 0, or -1 when others hold it for too long. */
