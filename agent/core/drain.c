@@ -6,7 +6,11 @@
 #include "agent/core/rings.h"
 #include "agent/core/tracks.h"
 
-static uint64_t take(struct track_sink *sink, struct ring *ring);
+#define NESTED_MAX 64u /* rings that are looked into for the sake of one another */
+
+static void take_until(struct track_sink *sink, struct ring *ring, uint64_t split);
+
+static unsigned nested;
 
 /* From here on the ring's entries belong to that fiber. */
 static void follow(struct track_sink *sink, struct ring *ring, uint64_t fiber)
@@ -18,7 +22,8 @@ static void follow(struct track_sink *sink, struct ring *ring, uint64_t fiber)
 
 /*
  * Where the fiber was started. The thread that wrote the split did so before this one began, so its
- * ring holds it even if it has not been looked at for a while.
+ * ring holds it even if it has not been looked at for a while. Mostly it has: rings are taken in
+ * the order in which their threads began.
  */
 static struct track_parent parent_of(struct track_sink *sink, uint64_t split)
 {
@@ -27,8 +32,8 @@ static struct track_parent parent_of(struct track_sink *sink, uint64_t split)
     for (struct ring *ring = rings.reading; ring != NULL; ring = ring->next) {
         if (tracks_find_split(sink->tracks, split, &parent))
             break;
-        if (!ring->being_read)
-            take(sink, ring);
+        if (!ring->being_read && nested < NESTED_MAX)
+            take_until(sink, ring, split);
     }
     tracks_find_split(sink->tracks, split, &parent);
     return parent;
@@ -51,6 +56,31 @@ static void apply(struct track_sink *sink, struct ring *ring, const struct ring_
     default:
         track_apply(track, sink, entry);
     }
+}
+
+/*
+ * Takes what one ring holds up to that split. Splits are numbered in the order in which they
+ * happen, and nothing starts before its split: what has a greater number lies behind it. So no two
+ * rings ever wait for each other.
+ */
+static void take_until(struct track_sink *sink, struct ring *ring, uint64_t split)
+{
+    uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
+    uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
+
+    ring->being_read = 1;
+    nested++;
+    for (; tail != head; tail++) {
+        const struct ring_entry *entry = &ring->entries[tail % RING_ENTRIES];
+        enum ring_kind kind = ring_kind(entry->word);
+
+        if ((kind == RING_SPLIT || kind == RING_START) && ring_number(entry->word) > split)
+            break;
+        apply(sink, ring, entry);
+    }
+    nested--;
+    atomic_store_explicit(&ring->tail, tail, memory_order_release);
+    ring->being_read = 0;
 }
 
 /* Takes what one ring holds now; how many entries that was. */
@@ -85,6 +115,7 @@ static void conclude(struct track_sink *sink, struct ring *ring)
 
 uint64_t drain_rings(struct track_sink *sink, uint64_t *dropped)
 {
+    struct ring *oldest = NULL;
     uint64_t taken = 0;
 
     pthread_mutex_lock(&rings.lock);
@@ -92,8 +123,13 @@ uint64_t drain_rings(struct track_sink *sink, uint64_t *dropped)
     *dropped = rings_dropped();
     rings.reading = rings.all;
     pthread_mutex_unlock(&rings.lock);
+    nested = 0;
     /* New rings appear in front of the list, and only this thread takes one out. */
     for (struct ring *ring = rings.reading; ring != NULL; ring = ring->next) {
+        ring->newer = oldest;
+        oldest = ring;
+    }
+    for (struct ring *ring = oldest; ring != NULL; ring = ring->newer) {
         int finished = atomic_load_explicit(&ring->finished, memory_order_acquire);
 
         taken += take(sink, ring);

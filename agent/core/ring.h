@@ -76,6 +76,7 @@ struct ring {
     struct track track;                 /* of the thread's own fiber */
     struct track *reading;              /* of the fiber that entries belong to; NULL: its own */
     int being_read;
+    struct ring *newer; /* while it is being read: the ring that was made next */
     struct ring *next;
 
     _Alignas(64) struct ring_entry entries[RING_ENTRIES];
