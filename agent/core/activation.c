@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "agent/core/clock.h"
+#include "agent/core/rings.h"
 
 struct rule {
     int on;
@@ -37,11 +38,18 @@ static int is_unwanted(const struct operation *operation)
            atomic_load(&operation->on_at) == UINT64_MAX;
 }
 
+/* The operation's probes record nothing from now on, or record again. */
+static void switch_probes(struct operation *operation, int off)
+{
+    atomic_store(&operation->is_off, (uint8_t)off);
+    atomic_fetch_add(&rings.switched, 1);
+}
+
 static void set(struct operation *operation, int on)
 {
     if (on && is_unwanted(operation)) {
         atomic_store(&operation->on_at, clock_ticks());
-        atomic_store(&operation->is_off, 0);
+        switch_probes(operation, 0);
     } else if (!on && !is_unwanted(operation)) {
         atomic_store(&operation->off_at, clock_ticks());
         atomic_store(&operation->on_at, UINT64_MAX);
@@ -54,6 +62,11 @@ void activation_apply(const struct operations *operations, struct operation *ope
     for (unsigned i = rules_count; i > 0; i--) {
         if (fits(operations, operation, &rules[i - 1])) {
             set(operation, rules[i - 1].on);
+            if (!rules[i - 1].on) {
+                /* No call of it is open. */
+                operation->was_off = 1;
+                atomic_store(&operation->is_off, 1);
+            }
             return;
         }
     }
@@ -116,10 +129,10 @@ void activation_settle(struct operations *operations)
             left = 1;
             continue;
         }
-        atomic_store(&operation->is_off, 1);
+        switch_probes(operation, 1);
         /* It may have been wanted again meanwhile. */
         if (!is_unwanted(operation))
-            atomic_store(&operation->is_off, 0);
+            switch_probes(operation, 0);
     }
     if (left)
         atomic_store(&unsettled, 1);

@@ -22,9 +22,10 @@ struct fiber {
     unsigned references;
     int is_current, has_ended;
     /* The probes' own. */
-    uint64_t start;   /* the split that started it, still to be said; 0: none */
-    uint64_t skipped; /* depth inside a call that was dropped; nothing is written meanwhile */
-    uint64_t unseen;  /* ends that were dropped and are still to be said */
+    uint64_t start;      /* the split that started it, still to be said; 0: none */
+    uint64_t skipped;    /* depth inside a call that was dropped; nothing is written meanwhile */
+    unsigned skipped_in; /* what rings.switched was when it was dropped */
+    uint64_t unseen;     /* ends that were dropped and are still to be said */
 };
 
 /* The current fiber; NULL while the thread has recorded nothing. */

@@ -301,13 +301,23 @@ static void put_preamble(struct ring *ring, struct fiber *fiber)
 static int make_room(struct ring *ring, const struct fiber *fiber, enum ring_kind kind)
 {
     uint64_t wanted = 1 + preamble(ring, fiber);
+    int is_beginning = kind == RING_ENTER || kind == RING_SPLIT;
 
-    if (ring_room(ring) >= wanted && (kind != RING_ENTER || room_to_begin(ring) > 0)) {
+    if (ring_room(ring) >= wanted && (!is_beginning || room_to_begin(ring) > 0)) {
         ring->impatient = 0;
         return 1;
     }
     rings_wake();
     return rings.when_full == AGENT_BLOCK && wait_for_room(ring, wanted);
+}
+
+/* Whether the fiber is inside a call that was dropped. Its end may never be told once operations
+ * have been switched off or on: then recording goes on at once. */
+static int is_skipping(struct fiber *fiber, unsigned switched)
+{
+    if (fiber->skipped > 0 && fiber->skipped_in != switched)
+        fiber->skipped = 0;
+    return fiber->skipped > 0;
 }
 
 /* Inside a call that was dropped, everything is; behind its end, recording goes on. */
@@ -324,7 +334,7 @@ static void skip(struct ring *ring, struct fiber *fiber, enum ring_kind kind)
 
 /* There is no room: a beginning is dropped with its whole call; an end that was dropped is made up
  * for later. */
-static void drop(struct ring *ring, struct fiber *fiber, enum ring_kind kind)
+static void drop(struct ring *ring, struct fiber *fiber, enum ring_kind kind, unsigned switched)
 {
     if (!is_record(kind))
         return;
@@ -332,6 +342,7 @@ static void drop(struct ring *ring, struct fiber *fiber, enum ring_kind kind)
     if (kind == RING_ENTER) {
         count_dropped(ring);
         fiber->skipped = 1;
+        fiber->skipped_in = switched;
     } else {
         fiber->unseen++;
         ring->depth--;
@@ -340,12 +351,14 @@ static void drop(struct ring *ring, struct fiber *fiber, enum ring_kind kind)
 
 static void record(struct ring *ring, struct fiber *fiber, enum ring_kind kind, uint64_t word)
 {
-    if (fiber->skipped > 0) {
+    unsigned switched = atomic_load(&rings.switched);
+
+    if (is_skipping(fiber, switched)) {
         skip(ring, fiber, kind);
         return;
     }
     if (!make_room(ring, fiber, kind)) {
-        drop(ring, fiber, kind);
+        drop(ring, fiber, kind, switched);
         return;
     }
     put_preamble(ring, fiber);

@@ -25,10 +25,11 @@ enum rings_state {
 struct rings {
     pthread_mutex_t lock; /* of everything that is not atomic */
     _Atomic int state;
-    _Atomic int sleeping;  /* the sender waits for this to become 0, or for time to pass */
-    _Atomic int connected; /* as the sender has it: 1 yes, 0 not yet decided, -1 no */
-    _Atomic int is_child;  /* forked, and no call has begun here yet */
-    uint64_t started;      /* when the sender was, CLOCK_MONOTONIC */
+    _Atomic int sleeping;      /* the sender waits for this to become 0, or for time to pass */
+    _Atomic int connected;     /* as the sender has it: 1 yes, 0 not yet decided, -1 no */
+    _Atomic int is_child;      /* forked, and no call has begun here yet */
+    _Atomic unsigned switched; /* how often probes of operations have been switched off or on */
+    uint64_t started;          /* when the sender was, CLOCK_MONOTONIC */
     enum agent_when_full when_full;
     enum agent_record record;
     void *(*on_wait)(void);
