@@ -80,16 +80,12 @@ struct track *tracks_take(struct tracks *tracks, uint64_t fiber, int64_t thread_
     return track;
 }
 
-void tracks_leave(struct tracks *tracks, struct track *track)
+/* The last one takes its place. */
+static void take_out(struct tracks *tracks, struct track *track)
 {
-    struct track *last;
-    uint32_t index;
+    uint32_t index = map_get(&tracks->by_fiber, track->fiber);
+    struct track *last = tracks->all[--tracks->count];
 
-    if (--track->readers > 0 || track->depth > 0)
-        return;
-    /* The last one takes its place. */
-    index = map_get(&tracks->by_fiber, track->fiber);
-    last = tracks->all[--tracks->count];
     if (last != track) {
         tracks->all[index] = last;
         map_put(&tracks->by_fiber, last->fiber, index); /* it is there: needs no memory */
@@ -98,10 +94,21 @@ void tracks_leave(struct tracks *tracks, struct track *track)
     free_track(track);
 }
 
+void tracks_leave(struct tracks *tracks, struct track *track)
+{
+    if (--track->readers == 0 && track->depth == 0)
+        take_out(tracks, track);
+}
+
 void tracks_close(struct tracks *tracks, struct track_sink *sink, uint64_t ticks)
 {
-    for (uint32_t i = 0; i < tracks->count; i++)
-        track_close(tracks->all[i], sink, ticks);
+    for (uint32_t i = tracks->count; i-- > 0;) {
+        struct track *track = tracks->all[i];
+
+        track_close(track, sink, ticks);
+        if (track->readers == 0)
+            take_out(tracks, track);
+    }
 }
 
 void tracks_put_split(struct tracks *tracks, uint64_t split, struct track_parent parent)

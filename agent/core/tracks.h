@@ -24,7 +24,7 @@ struct track *tracks_take(struct tracks *tracks, uint64_t fiber, int64_t thread_
 /* One reader less: without any, and without open calls, the track is gone. */
 void tracks_leave(struct tracks *tracks, struct track *track);
 
-/* Ends the open calls of all of them. */
+/* Ends the open calls of all of them. Those without a reader are gone then. */
 void tracks_close(struct tracks *tracks, struct track_sink *sink, uint64_t ticks);
 
 /* Where the split of that number is. */
