@@ -174,6 +174,29 @@ static PyObject *start_joinable(PyObject *self, PyObject *arguments, PyObject *k
     return result;
 }
 
+/* A task's coroutine that goes without having begun is forgotten: another can get its place in
+ * memory. Other interpreters, which can have a lock of their own, have no tasks here. */
+static destructor original_dealloc;
+static PyInterpreterState *interpreter;
+
+static void dealloc_coroutine(PyObject *self)
+{
+    if (tasks.count > 0 && PyInterpreterState_Get() == interpreter)
+        map_remove(&tasks, (uint64_t)(uintptr_t)self);
+    original_dealloc(self);
+}
+
+static void note_task(PyObject *coroutine, uint64_t split)
+{
+    if (PyInterpreterState_Get() != interpreter)
+        return;
+    if (original_dealloc == NULL) {
+        original_dealloc = PyCoro_Type.tp_dealloc;
+        PyCoro_Type.tp_dealloc = dealloc_coroutine;
+    }
+    map_put(&tasks, (uint64_t)(uintptr_t)coroutine, (uint32_t)split);
+}
+
 static initproc original_init_task;
 
 static int init_task(PyObject *self, PyObject *arguments, PyObject *keywords)
@@ -188,7 +211,7 @@ static int init_task(PyObject *self, PyObject *arguments, PyObject *keywords)
     if (coroutine != NULL && PyCoro_CheckExact(coroutine))
         split = fiber_split();
     if (split != 0 && (uint32_t)split != MAP_NONE)
-        map_put(&tasks, (uint64_t)(uintptr_t)coroutine, (uint32_t)split);
+        note_task(coroutine, split);
     return original_init_task(self, arguments, keywords);
 }
 
@@ -230,6 +253,7 @@ void starts_watch(struct module_state *state)
     if (module != NULL)
         return;
     module = state;
+    interpreter = PyInterpreterState_Get();
     interpose("_thread", "start_new_thread", start, &original_start);
     interpose("_thread", "start_new", start_new, &original_start_new);
     interpose("_thread", "start_joinable_thread", (PyCFunction)(void (*)(void))start_joinable,
