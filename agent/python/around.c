@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/python/around.h"
 
-/* Calls a function of the agent unseen by the program's tracers and profilers; what it raises is
- * forgotten. */
-static void call_unseen(PyObject *function, PyObject *argument)
+/*
+ * Calls a function of the agent unseen by the program's tracers and profilers; what it raises is
+ * forgotten, unless it is no error: a signal's handler, the one of Ctrl-C for example, can raise
+ * that at any time, and means the program. Then -1 with that exception.
+ */
+static int call_unseen(PyObject *function, PyObject *argument)
 {
     PyThreadState *thread = PyThreadState_Get();
     PyObject *type, *value, *traceback, *result;
@@ -21,20 +24,28 @@ static void call_unseen(PyObject *function, PyObject *argument)
 #else
     thread->tracing--;
 #endif
+    if (result == NULL && !PyErr_ExceptionMatches(PyExc_Exception)) {
+        Py_XDECREF(type);
+        Py_XDECREF(value);
+        Py_XDECREF(traceback);
+        return -1;
+    }
     if (result == NULL)
         PyErr_Clear();
     Py_XDECREF(result);
     PyErr_Restore(type, value, traceback);
+    return 0;
 }
 
 /* self is (before, function, after). */
 static PyObject *call(PyObject *self, PyObject *argument)
 {
-    PyObject *result;
+    PyObject *result = NULL;
 
-    call_unseen(PyTuple_GET_ITEM(self, 0), argument);
-    result = PyObject_CallFunctionObjArgs(PyTuple_GET_ITEM(self, 1), argument, NULL);
-    call_unseen(PyTuple_GET_ITEM(self, 2), argument);
+    if (call_unseen(PyTuple_GET_ITEM(self, 0), argument) == 0)
+        result = PyObject_CallFunctionObjArgs(PyTuple_GET_ITEM(self, 1), argument, NULL);
+    if (call_unseen(PyTuple_GET_ITEM(self, 2), argument) != 0)
+        Py_CLEAR(result);
     return result;
 }
 
