@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "analysis/assembling.h"
 
-#include "analysis/agent_hello.h"
+#include "record/talk.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -91,9 +91,9 @@ struct stream *assembler_open_stream(struct assembler *a, const char *peer, int6
 /* An agent's counters are numbers since its begin: what is new of them is counted. */
 static void take_counters(struct assembler *a, struct stream *stream, const char *text)
 {
-    struct hello_pair pair;
+    struct talk_pair pair;
 
-    while (hello_next(&text, &pair)) {
+    while (talk_next(&text, &pair)) {
         uint32_t name = model_name(&a->model, pair.key, pair.key_length);
         uint64_t value = strtoull(pair.value, NULL, 10);
         unsigned i = 0;
@@ -115,18 +115,18 @@ static void take_counters(struct assembler *a, struct stream *stream, const char
     }
 }
 
-static int take_agent(struct assembler *a, struct stream *stream, const char *text, size_t length)
+static int take_agent(struct assembler *a, struct stream *stream, const char *text)
 {
-    struct hello_pair pair;
+    struct talk_pair pair;
     uint32_t run = 0;
 
     free(stream->agent);
-    stream->agent = strndup(text, length < AGENT_TEXT_MAX ? length : AGENT_TEXT_MAX);
+    stream->agent = strndup(text + strspn(text, " "), AGENT_TEXT_MAX);
     if (stream->agent == NULL)
         return -1;
     stream->changed = 1;
-    while (hello_next(&text, &pair))
-        if (pair.key_length == 3 && memcmp(pair.key, "run", 3) == 0 && pair.value[0] != '\0') {
+    while (talk_next(&text, &pair))
+        if (talk_has_key(&pair, "run") && pair.value[0] != '\0') {
             run = model_run(&a->model, model_name(&a->model, pair.value, strlen(pair.value)));
             if (run == 0)
                 return -1;
@@ -137,13 +137,12 @@ static int take_agent(struct assembler *a, struct stream *stream, const char *te
 
 int assembler_entry(struct assembler *a, struct stream *stream, const struct registry_entry *entry)
 {
-    if (entry->length > sizeof(HELLO_AGENT) - 1 &&
-        memcmp(entry->text, HELLO_AGENT, sizeof(HELLO_AGENT) - 1) == 0)
-        return take_agent(a, stream, entry->text + sizeof(HELLO_AGENT) - 1,
-            entry->length - (sizeof(HELLO_AGENT) - 1));
-    if (entry->length > sizeof(HELLO_COUNTERS) - 1 &&
-        memcmp(entry->text, HELLO_COUNTERS, sizeof(HELLO_COUNTERS) - 1) == 0)
-        take_counters(a, stream, entry->text + sizeof(HELLO_COUNTERS) - 1);
+    const char *pairs;
+
+    if ((pairs = talk_is(entry->text, TALK_AGENT)))
+        return take_agent(a, stream, pairs);
+    if ((pairs = talk_is(entry->text, TALK_COUNTERS)))
+        take_counters(a, stream, pairs);
     return 0;
 }
 

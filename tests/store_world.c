@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/store_world.h"
 
-#include "analysis/agent_hello.h"
+#include "record/talk.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -58,7 +58,7 @@ static void put_names(struct feed *feed, int number)
         snprintf(text, sizeof(text), "package.Class%d", i / 3);
         put_text(feed, text);
     }
-    snprintf(text, sizeof(text), HELLO_AGENT "version=1 language=c run=run%d", number);
+    snprintf(text, sizeof(text), TALK_AGENT " version=1 language=c run=run%d", number);
     put_text(feed, text);
 }
 

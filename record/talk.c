@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "analysis/agent_hello.h"
+#include "record/talk.h"
 
 #include <string.h>
 
@@ -16,7 +16,7 @@ static void decode(const char *from, size_t length, char *value)
 {
     size_t size = 0;
 
-    for (size_t i = 0; i < length && size + 1 < HELLO_VALUE_MAX; i++) {
+    for (size_t i = 0; i < length && size + 1 < TALK_VALUE_MAX; i++) {
         if (from[i] == '%' && i + 2 < length && hex(from[i + 1]) >= 0 && hex(from[i + 2]) >= 0) {
             value[size++] = (char)(hex(from[i + 1]) << 4 | hex(from[i + 2]));
             i += 2;
@@ -27,7 +27,21 @@ static void decode(const char *from, size_t length, char *value)
     value[size] = '\0';
 }
 
-int hello_next(const char **text, struct hello_pair *pair)
+const char *talk_is(const char *text, const char *name)
+{
+    size_t length = strlen(name);
+
+    return strncmp(text, name, length) == 0 && (text[length] == ' ' || text[length] == '\0')
+               ? text + length
+               : NULL;
+}
+
+int talk_has_key(const struct talk_pair *pair, const char *key)
+{
+    return strlen(key) == pair->key_length && memcmp(key, pair->key, pair->key_length) == 0;
+}
+
+int talk_next(const char **text, struct talk_pair *pair)
 {
     while (**text) {
         const char *word = *text + strspn(*text, " ");
