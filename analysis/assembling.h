@@ -136,7 +136,7 @@ int resolve(struct stream *stream, const struct record *record, unsigned signatu
     uint32_t host, struct resolved *resolved);
 uint32_t field_name(struct stream *stream, const struct record *record, unsigned field);
 int fields_code(
-    struct stream *stream, const struct record *record, uint32_t skip, struct buffer *out);
+    struct stream *stream, const struct record *record, uint64_t skip, struct buffer *out);
 int field_find(const struct record_type *type, const char *name);
 int64_t stream_time(struct stream *stream, int64_t timestamp);
 

@@ -38,8 +38,8 @@ enum chunk_extra {
                     trace's first) */
     EXTRA_TYPE,  /* it is not the kind's plain type: class name, then fields beyond the plain type's
                     as in EXTRA_FIELDS */
-    EXTRA_FIELDS /* count, then each as varint: bool, zigzag i32 and i64, f64 bits, name; arrays:
-                    count, then names */
+    EXTRA_FIELDS /* count, then each as varint: bool and char as they are, other integers and enum
+                    zigzag, bits of f32 and f64, a string's name; arrays: count, then elements */
 };
 
 struct chunk {

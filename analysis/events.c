@@ -80,12 +80,12 @@ static int put_type(struct assembler *a, struct stream *stream, struct open_trac
 static int put_other(struct assembler *a, struct stream *stream, struct open_trace *trace,
     const struct record *record, int64_t time, int32_t order)
 {
-    uint32_t skip = 0;
+    uint64_t skip = 0;
     int fields[] = {field_find(record->type, "timestamp"), field_find(record->type, "traceId"),
         field_find(record->type, "orderIndex")};
 
     for (int i = 0; i < 3; i++)
-        skip |= fields[i] < 0 ? 0 : 1u << fields[i];
+        skip |= fields[i] < 0 ? 0 : UINT64_C(1) << fields[i];
     if (put_step(stream, trace, STEP_OTHER, type_name(a, record->type), time, record) < 0 ||
         check_order(trace, order) < 0 || chunk_put_extra(&trace->chunk, EXTRA_FIELDS) < 0)
         return -1;

@@ -66,17 +66,25 @@ int field_find(const struct record_type *type, const char *name)
 static uint64_t code_value(struct stream *stream, const struct record *record,
     enum record_field_type type, const unsigned char *at)
 {
-    switch (type) {
+    switch (field_element(type)) {
     case FIELD_BOOL:
         return *at;
+    case FIELD_I8:
+        return zigzag((int8_t)*at);
+    case FIELD_CHAR:
+        return bytes_get16(at);
+    case FIELD_I16:
+        return zigzag((int16_t)bytes_get16(at));
     case FIELD_I32:
+    case FIELD_ENUM:
         return zigzag((int32_t)bytes_get32(at));
     case FIELD_I64:
         return zigzag((int64_t)bytes_get64(at));
+    case FIELD_F32:
+        return bytes_get32(at);
     case FIELD_F64:
         return bytes_get64(at);
-    case FIELD_STR:
-    case FIELD_STRS:
+    default:
         break;
     }
     return name_of(stream, record->registry, (int32_t)bytes_get32(at));
@@ -84,7 +92,7 @@ static uint64_t code_value(struct stream *stream, const struct record *record,
 
 /* Codes the fields as EXTRA_FIELDS has them, without those whose bit is in `skip`. */
 int fields_code(
-    struct stream *stream, const struct record *record, uint32_t skip, struct buffer *out)
+    struct stream *stream, const struct record *record, uint64_t skip, struct buffer *out)
 {
     struct record_cursor cursor = {.record = record};
     const struct record_type *type = record->type;
@@ -102,7 +110,7 @@ int fields_code(
             continue;
         if (buffer_reserve(out, 2 * VARINT_MAX) < 0)
             return -1;
-        if (field == FIELD_STRS && cursor.element == 0)
+        if (field_is_array(field) && cursor.element == 0)
             buffer_put(out, cursor.elements);
         if (cursor.at)
             buffer_put(out, code_value(stream, record, field, cursor.at));

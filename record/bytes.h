@@ -6,6 +6,14 @@
 #include <stdint.h>
 #include <string.h>
 
+static inline uint16_t bytes_get16(const unsigned char *at)
+{
+    uint16_t value;
+
+    memcpy(&value, at, 2);
+    return __builtin_bswap16(value);
+}
+
 static inline uint32_t bytes_get32(const unsigned char *at)
 {
     uint32_t value;

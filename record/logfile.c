@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "record/logfile.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,8 +27,14 @@ static char *put_integer(char *at, int64_t value)
     return at;
 }
 
+/* Whether the digits mean that value, or that float. */
+static int means(const char *digits, double value, int is_single)
+{
+    return is_single ? strtof(digits, NULL) == (float)value : strtod(digits, NULL) == value;
+}
+
 /* As Java reads it: with a point whatever the locale has, and the fewest digits that mean it. */
-static char *put_double(char *at, double value)
+static char *put_real(char *at, double value, int is_single)
 {
     char text[NUMBER_MAX];
     int whole = 1;
@@ -39,9 +46,9 @@ static char *put_double(char *at, double value)
             *at++ = '-';
         return (char *)memcpy(at, "Infinity", 8) + 8;
     }
-    for (int digits = 15; digits <= 17; digits++) {
+    for (int digits = is_single ? FLT_DIG : DBL_DIG; digits <= DBL_DECIMAL_DIG; digits++) {
         snprintf(text, sizeof(text), "%.*g", digits, value);
-        if (strtod(text, NULL) == value)
+        if (means(text, value, is_single))
             break;
     }
     for (const char *from = text; *from != '\0'; from++) {
@@ -52,6 +59,26 @@ static char *put_double(char *at, double value)
         whole &= strchr("+-0123456789", *from) != NULL;
     }
     return whole ? (char *)memcpy(at, ".0", 2) + 2 : at;
+}
+
+/* A UTF-16 unit; half of a pair is no character. */
+static char *put_unit(char *at, uint16_t unit)
+{
+    if (unit == ';' || unit == '\n' || unit == '\r') {
+        *at++ = unit == ';' ? ',' : ' ';
+    } else if (unit < 0x80) {
+        *at++ = (char)unit;
+    } else if (unit < 0x800) {
+        *at++ = (char)(0xC0 | unit >> 6);
+        *at++ = (char)(0x80 | (unit & 0x3F));
+    } else if (unit >= 0xD800 && unit < 0xE000) {
+        *at++ = '?';
+    } else {
+        *at++ = (char)(0xE0 | unit >> 12);
+        *at++ = (char)(0x80 | (unit >> 6 & 0x3F));
+        *at++ = (char)(0x80 | (unit & 0x3F));
+    }
+    return at;
 }
 
 static char *put_string(char *at, const struct registry_entry *entry)
@@ -89,7 +116,7 @@ size_t logfile_text_max(const struct record *record)
         enum record_field_type type = record->type->fields[cursor.field].type;
 
         size += NUMBER_MAX;
-        if ((type == FIELD_STR || type == FIELD_STRS) && cursor.at != NULL) {
+        if (field_element(type) == FIELD_STR && cursor.at != NULL) {
             const struct registry_entry *entry = string_at(record, cursor.at);
 
             size += entry != NULL ? entry->length : 0;
@@ -119,35 +146,54 @@ char *logfile_put_name(char *at, uint32_t number, const char *text, size_t lengt
     return at;
 }
 
+static char *put_element(
+    char *at, const struct record *record, enum record_field_type type, const unsigned char *value)
+{
+    uint64_t bits;
+    uint32_t half;
+    double number;
+    float single;
+
+    switch (type) {
+    case FIELD_BOOL:
+        return *value == 1 ? (char *)memcpy(at, "true", 4) + 4 : (char *)memcpy(at, "false", 5) + 5;
+    case FIELD_I8:
+        return put_integer(at, (int8_t)*value);
+    case FIELD_CHAR:
+        return put_unit(at, bytes_get16(value));
+    case FIELD_I16:
+        return put_integer(at, (int16_t)bytes_get16(value));
+    case FIELD_I32:
+    case FIELD_ENUM:
+        return put_integer(at, (int32_t)bytes_get32(value));
+    case FIELD_I64:
+        return put_integer(at, (int64_t)bytes_get64(value));
+    case FIELD_F32:
+        half = bytes_get32(value);
+        memcpy(&single, &half, sizeof(single));
+        return put_real(at, single, 1);
+    case FIELD_F64:
+        bits = bytes_get64(value);
+        memcpy(&number, &bits, sizeof(number));
+        return put_real(at, number, 0);
+    default:
+        return put_string(at, string_at(record, value));
+    }
+}
+
 static char *put_value(char *at, const struct record *record, const struct record_cursor *cursor)
 {
-    switch (record->type->fields[cursor->field].type) {
-    case FIELD_BOOL:
-        return *cursor->at == 1 ? (char *)memcpy(at, "true", 4) + 4
-                                : (char *)memcpy(at, "false", 5) + 5;
-    case FIELD_I32:
-        return put_integer(at, (int32_t)bytes_get32(cursor->at));
-    case FIELD_I64:
-        return put_integer(at, (int64_t)bytes_get64(cursor->at));
-    case FIELD_F64: {
-        uint64_t bits = bytes_get64(cursor->at);
-        double value;
+    enum record_field_type type = record->type->fields[cursor->field].type;
 
-        memcpy(&value, &bits, sizeof(value));
-        return put_double(at, value);
-    }
-    case FIELD_STRS:
+    if (field_is_array(type)) {
         if (cursor->element == 0)
             at = put_integer(at, cursor->elements);
         if (cursor->at == NULL)
             return at;
         if (cursor->element == 0)
             *at++ = ';';
-        break;
-    case FIELD_STR:
-        break;
     }
-    return put_string(at, string_at(record, cursor->at));
+    return put_element(at, record, field_element(type), cursor->at);
 }
 
 char *logfile_put_text(char *at, const struct record *record, uint32_t class, int64_t logged)
@@ -185,7 +231,7 @@ char *logfile_put_binary(char *at, const struct record *record, uint32_t class, 
     while (record_next_value(&cursor)) {
         enum record_field_type type = record->type->fields[cursor.field].type;
 
-        if ((type == FIELD_STR || type == FIELD_STRS) && cursor.at != NULL)
+        if (field_element(type) == FIELD_STR && cursor.at != NULL)
             put_symbol(at, record, cursor.at);
     }
     return at + record->size;

@@ -40,10 +40,9 @@ static inline struct registry_entry *record_string(const struct record *record, 
 /* Goes through all fields in order, arrays included: start with all zero but `record`. */
 struct record_cursor {
     const struct record *record;
-    unsigned field;    /* of `type->fields`, of what the last call gave */
-    unsigned element;  /* in an array */
-    uint32_t elements; /* of the array; for a FIELD_STRS that is 0 the cursor gives the array once,
-                          with `at` NULL */
+    unsigned field;          /* of `type->fields`, of what the last call gave */
+    unsigned element;        /* in an array */
+    uint32_t elements;       /* of the array; one without elements is given once, with `at` NULL */
     const unsigned char *at; /* the value's bytes */
     unsigned next_field, next_element;
     const unsigned char *next;

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define RECORD(id, role, name, fields)                                                             \
@@ -29,19 +30,35 @@ static const struct {
 #include "record/types.def"
 };
 
-static const unsigned widths[] = {[FIELD_BOOL] = 1,
-    [FIELD_I32] = 4,
-    [FIELD_I64] = 8,
-    [FIELD_F64] = 8,
-    [FIELD_STR] = 4,
-    [FIELD_STRS] = 4};
+static struct {
+    const struct record_type *types[RECORD_ADDED_MAX];
+    size_t count;
+} added;
+
+unsigned field_width(enum record_field_type element)
+{
+    static const unsigned char widths[FIELD_TYPES] = {[FIELD_BOOL] = 1,
+        [FIELD_I8] = 1,
+        [FIELD_CHAR] = 2,
+        [FIELD_I16] = 2,
+        [FIELD_I32] = 4,
+        [FIELD_I64] = 8,
+        [FIELD_F32] = 4,
+        [FIELD_F64] = 8,
+        [FIELD_STR] = 4,
+        [FIELD_ENUM] = 4};
+
+    return widths[element];
+}
 
 static void measure(struct record_type *type)
 {
     for (unsigned i = 0; i < type->field_count; i++) {
+        enum record_field_type field = type->fields[i].type;
+
         type->offset[i] = (uint16_t)type->size;
-        type->size += widths[type->fields[i].type];
-        type->arrays |= type->fields[i].type == FIELD_STRS;
+        type->size += field_is_array(field) ? 4 : field_width(field);
+        type->arrays |= field_is_array(field);
     }
 }
 
@@ -67,7 +84,8 @@ const struct record_type *record_type(enum record_id id)
 
 enum record_id record_type_id(const struct record_type *type)
 {
-    return (enum record_id)(type - types);
+    return type >= types && type < types + RECORD_TYPES ? (enum record_id)(type - types)
+                                                        : RECORD_TYPES;
 }
 
 static int same(const char *known, const char *name, size_t length)
@@ -83,5 +101,37 @@ const struct record_type *record_type_find(const char *name, size_t length)
     for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++)
         if (same(aliases[i].name, name, length))
             return record_type(aliases[i].id);
+    for (size_t i = 0; i < added.count; i++)
+        if (same(added.types[i]->name, name, length))
+            return added.types[i];
     return NULL;
+}
+
+static int have_same_fields(const struct record_type *a, const struct record_type *b)
+{
+    if (a->field_count != b->field_count)
+        return 0;
+    for (unsigned i = 0; i < a->field_count; i++)
+        if (a->fields[i].type != b->fields[i].type ||
+            strcmp(a->fields[i].name, b->fields[i].name) != 0)
+            return 0;
+    return 1;
+}
+
+int record_type_add(const struct record_type *type)
+{
+    const struct record_type *known = record_type_find(type->name, strlen(type->name));
+    struct record_type *copy;
+
+    if (known)
+        return have_same_fields(known, type) ? 0 : -1;
+    if (added.count == RECORD_ADDED_MAX || type->field_count > RECORD_FIELDS_MAX ||
+        (copy = malloc(sizeof(*copy))) == NULL)
+        return -1;
+    *copy = *type;
+    copy->size = 0;
+    copy->arrays = 0;
+    measure(copy);
+    added.types[added.count++] = copy;
+    return 0;
 }

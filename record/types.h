@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RECORD_FIELDS_MAX 17 /* NetworkUtilizationRecord has the most */
+#define RECORD_FIELDS_MAX 64 /* of one type */
 
 enum record_id {
 #define RECORD(id, role, name, fields) RECORD_##id,
@@ -14,15 +14,39 @@ enum record_id {
     RECORD_TYPES /* how many */
 };
 
-/* How a field is written (big-endian). A string is the 32-bit registry id of its text. */
+/*
+ * How a field is written (big-endian). A string is the 32-bit registry id of its text. An array is
+ * its 32-bit count, then its elements.
+ */
 enum record_field_type {
     FIELD_BOOL, /* 1 byte, true only if it is 1 */
+    FIELD_I8,
+    FIELD_CHAR, /* a UTF-16 unit, 2 bytes */
+    FIELD_I16,
     FIELD_I32,
     FIELD_I64,
+    FIELD_F32,
     FIELD_F64,
     FIELD_STR,
-    FIELD_STRS /* 32-bit count, then the registry ids */
+    FIELD_ENUM, /* 4 bytes, the number of the literal */
+    FIELD_TYPES,
+    FIELD_ARRAY = 16, /* added to one of these */
+    FIELD_STRS = FIELD_STR | FIELD_ARRAY
 };
+
+static inline int field_is_array(enum record_field_type type)
+{
+    return (type & FIELD_ARRAY) != 0;
+}
+
+/* The type of an array's elements; of any other field, its own. */
+static inline enum record_field_type field_element(enum record_field_type type)
+{
+    return (enum record_field_type)(type & ~FIELD_ARRAY);
+}
+
+/* Bytes of a value that is no array, or of an array's element. */
+unsigned field_width(enum record_field_type element);
 
 /* What a record means to the assembling of traces. */
 enum record_role {
@@ -73,7 +97,17 @@ const struct record_type *record_type(enum record_id id);
  * NULL if there is none. Any thread. */
 const struct record_type *record_type_find(const char *name, size_t length);
 
-/* The id of a type that record_type() or record_type_find() gave. */
+/* The id of a type that record_type() or record_type_find() gave; RECORD_TYPES for one that was
+ * added. */
 enum record_id record_type_id(const struct record_type *type);
+
+#define RECORD_ADDED_MAX 4096
+
+/*
+ * Adds a type while the program begins, before other threads look for types: it is copied, its
+ * strings are lent for good; `size`, `arrays` and `offset` are worked out here. 0 also when it is
+ * there already with the same fields; -1 when one of that name has others, or there are too many.
+ */
+int record_type_add(const struct record_type *type);
 
 #endif

@@ -218,26 +218,17 @@ static int64_t size_with_arrays(
     size_t size = 0;
 
     for (unsigned i = 0; i < type->field_count; i++) {
-        switch (type->fields[i].type) {
-        case FIELD_BOOL:
-            size += 1;
-            break;
-        case FIELD_I32:
-        case FIELD_STR:
-            size += 4;
-            break;
-        case FIELD_I64:
-        case FIELD_F64:
-            size += 8;
-            break;
-        case FIELD_STRS:
-            if (size + 4 > there)
-                return (int64_t)size + 4;
-            if (bytes_get32(fields + size) > WIRE_ARRAY_MAX)
-                return -1;
-            size += 4 + 4 * (size_t)bytes_get32(fields + size);
-            break;
+        enum record_field_type field = type->fields[i].type;
+
+        if (!field_is_array(field)) {
+            size += field_width(field);
+            continue;
         }
+        if (size + 4 > there)
+            return (int64_t)size + 4;
+        if (bytes_get32(fields + size) > WIRE_ARRAY_MAX)
+            return -1;
+        size += 4 + field_width(field_element(field)) * (size_t)bytes_get32(fields + size);
     }
     return (int64_t)size;
 }

@@ -15,7 +15,7 @@
 
 #define WIRE_TEXT_MAX                                                                              \
     (1u << 20)               /* length of a string, as it is announced: UTF-16 units, or bytes */
-#define WIRE_ARRAY_MAX 65536 /* elements of a string[] */
+#define WIRE_ARRAY_MAX 65536 /* elements of an array */
 
 enum wire_lengths { WIRE_LENGTHS_UNKNOWN, WIRE_LENGTHS_BYTES, WIRE_LENGTHS_UTF16 };
 

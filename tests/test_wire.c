@@ -25,8 +25,7 @@ static json_t *value_of(
         bits = bytes_get64(at);
         memcpy(&number, &bits, sizeof(number));
         return json_real(number);
-    case FIELD_STR:
-    case FIELD_STRS:
+    default: /* FIELD_STR, FIELD_STRS: the captures have no others */
         break;
     }
     entry = registry_get(record->registry, (int32_t)bytes_get32(at));

@@ -136,10 +136,9 @@ static int pack(struct packer *packer, enum record_field_type type, PyObject *va
         return pack_float(packer, value);
     case FIELD_STR:
         return pack_text(packer, value, "a str");
-    case FIELD_STRS:
-        break;
+    default: /* FIELD_STRS: Kieker's own types have no others */
+        return pack_texts(packer, value);
     }
-    return pack_texts(packer, value);
 }
 
 static int pack_all(struct packer *packer, PyObject *values)
