@@ -114,13 +114,16 @@ static void lose_connection(struct outlet *outlet, size_t written)
 void outlet_flush(struct outlet *outlet)
 {
     struct stream *stream = &outlet->stream;
+    char text[TALK_TEXT_MAX + 1];
     size_t written = 0;
+    int heard;
 
     if (outlet->sink.stream == NULL)
         return;
-    if (writer_is_alive(&outlet->writer) != 1 ||
-        writer_write(&outlet->writer, stream->buffer, stream->used, &outlet->give_up, &written) !=
-            0) {
+    while ((heard = writer_hear(&outlet->writer, text)) == 1)
+        ;
+    if (heard != 0 || writer_write(&outlet->writer, stream->buffer, stream->used, &outlet->give_up,
+                          &written) != 0) {
         lose_connection(outlet, written);
         return;
     }

@@ -6,10 +6,16 @@
 #include <string.h>
 #include <unistd.h>
 
-static int do_nothing(struct writer *writer)
+static int connect_null(struct writer *writer)
 {
     (void)writer;
     return 1;
+}
+
+static int hear_nothing(struct writer *writer, char *text)
+{
+    (void)writer, (void)text;
+    return 0;
 }
 
 static int init_null(struct writer *writer, const char *address)
@@ -47,8 +53,8 @@ static const struct writer_kind null = {
     .back = "is there",
     .init = init_null,
     .fini = leave_null,
-    .connect = do_nothing,
-    .is_alive = do_nothing,
+    .connect = connect_null,
+    .hear = hear_nothing,
     .write = write_null,
     .finish = finish_null,
     .drop = leave_null,
@@ -128,8 +134,10 @@ int writer_connect(struct writer *writer)
 {
     int connected = writer->state == WRITER_CONNECTED ? 1 : writer->kind->connect(writer);
 
-    if (connected == 1)
+    if (connected == 1) {
         writer->state = WRITER_CONNECTED;
+        writer->has_ended = 0;
+    }
     return connected;
 }
 
@@ -140,9 +148,19 @@ int writer_write(struct writer *writer, const unsigned char *bytes, size_t size,
     return writer->kind->write(writer, bytes, size, give_up, written);
 }
 
-int writer_is_alive(struct writer *writer)
+int writer_hear(struct writer *writer, char text[TALK_TEXT_MAX + 1])
 {
-    return writer->kind->is_alive(writer);
+    return writer->kind->hear(writer, text);
+}
+
+void writer_wait(struct writer *writer, unsigned ms)
+{
+    writer->kind->wait(writer, ms);
+}
+
+void writer_end(struct writer *writer)
+{
+    writer->kind->end(writer);
 }
 
 int writer_finish(struct writer *writer, uint64_t give_up)

@@ -18,6 +18,7 @@
 struct writer {
     const struct writer_kind *kind;
     enum writer_state { WRITER_IDLE, WRITER_CONNECTING, WRITER_CONNECTED } state;
+    int has_ended;                /* the peer has ended the connection, see writer_hear */
     pthread_mutex_t lock;         /* held while a descriptor changes */
     char *name;                   /* for the user: the collector's address, the log's directory */
     char error[WRITER_ERROR_MAX]; /* why the last call failed */
@@ -36,9 +37,12 @@ struct writer_kind {
     int (*init)(struct writer *writer, const char *address);
     void (*fini)(struct writer *writer);
     int (*connect)(struct writer *writer);
-    int (*is_alive)(struct writer *writer);
+    int (*hear)(struct writer *writer, char *text);
     int (*write)(struct writer *writer, const unsigned char *bytes, size_t size,
         const _Atomic uint64_t *give_up, size_t *written);
+    /* Both NULL where there is no peer that could say anything. */
+    void (*end)(struct writer *writer);
+    void (*wait)(struct writer *writer, unsigned ms);
     int (*finish)(struct writer *writer, uint64_t give_up);
     void (*drop)(struct writer *writer);
     void (*disown)(struct writer *writer);
@@ -63,8 +67,24 @@ int writer_connect(struct writer *writer);
 int writer_write(struct writer *writer, const unsigned char *bytes, size_t size,
     const _Atomic uint64_t *give_up, size_t *written);
 
-/* 1; 0 when the peer has ended the connection, -1 when it broke. */
-int writer_is_alive(struct writer *writer);
+/*
+ * What the peer has said, see answers.h: 1 with the next text; 0 when there is none now; -1 when
+ * the connection has ended or broke. Then `has_ended` says whether in order: such a peer has read
+ * all that was sent.
+ */
+int writer_hear(struct writer *writer, char text[TALK_TEXT_MAX + 1]);
+
+/* Whether this kind of writer has a peer that may say something. */
+static inline int writer_may_hear(const struct writer *writer)
+{
+    return writer->kind->wait != NULL;
+}
+
+/* Waits for the peer to say something, for so long at most. */
+void writer_wait(struct writer *writer, unsigned ms);
+
+/* Says to the peer that nothing more will come. It may still answer. */
+void writer_end(struct writer *writer);
 
 /* Ends the connection in order: until `give_up` it is waited for that the peer has everything. 0,
  * or -1 if it has not. */

@@ -231,11 +231,12 @@ static int connect_log(struct writer *writer)
     return log_files_are_open(&writer->log.files) || open_log(writer) == 0 ? 1 : -1;
 }
 
-static int is_alive(struct writer *writer)
+static int hear(struct writer *writer, char *said)
 {
     struct writer_log *log = &writer->log;
 
-    return log_files_exist(&log->files) ? 1 : writer_refuse(writer, "the log has been removed", "");
+    (void)said;
+    return log_files_exist(&log->files) ? 0 : writer_refuse(writer, "the log has been removed", "");
 }
 
 /* A log that has nothing but the metadata is nobody's. */
@@ -270,7 +271,7 @@ static void disown(struct writer *writer)
     .form = name ":DIRECTORY", .prefix = name ":", .absent = "no log can be written in",           \
     .until = "one can", .present = "a log in",                                                     \
     .back = "can be written: records are kept from now on", .fini = fini, .connect = connect_log,  \
-    .is_alive = is_alive, .write = write_items, .finish = finish, .drop = drop, .disown = disown
+    .hear = hear, .write = write_items, .finish = finish, .drop = drop, .disown = disown
 
 const struct writer_kind writer_log_text = {WRITER_LOG_KIND("file"), .init = init_text};
 const struct writer_kind writer_log_binary = {WRITER_LOG_KIND("binary"), .init = init_binary};

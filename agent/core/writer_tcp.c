@@ -20,6 +20,39 @@
 #define CLOSED_BY_PROGRAM "the program has closed the connection"
 #define WAIT_MS 50 /* how often a wait looks whether it should go on */
 
+/* All bytes of a connection pass through these two: as many as can pass now, 0 if none can, -1 with
+ * `error` when the connection has ended or broke. */
+
+static ssize_t transmit(struct writer *writer, const unsigned char *bytes, size_t size)
+{
+    ssize_t sent = send(writer->tcp.socket.fd, bytes, size, MSG_NOSIGNAL);
+
+    if (sent >= 0)
+        return sent;
+    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
+        return 0;
+    return writer_refuse(writer, strerror(errno), "");
+}
+
+static ssize_t receive(struct writer *writer, unsigned char *bytes, size_t size)
+{
+    ssize_t got = recv(writer->tcp.socket.fd, bytes, size, MSG_DONTWAIT);
+
+    if (got > 0)
+        return got;
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+        return 0;
+    writer->has_ended = got == 0;
+    return writer_refuse(writer, got == 0 ? "it has closed the connection" : strerror(errno), "");
+}
+
+static void wait_for(struct writer *writer, short events, int ms)
+{
+    struct pollfd wait = {.fd = writer->tcp.socket.fd, .events = events};
+
+    poll(&wait, 1, ms);
+}
+
 static int parse(struct writer *writer, const char *host)
 {
     const char *colon = strrchr(host, ':'), *end = colon;
@@ -144,6 +177,7 @@ static int answer(struct writer *writer)
     if (failure != 0)
         return writer_refuse(writer, strerror(failure), "");
     setsockopt(writer->tcp.socket.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    answers_begin(&writer->tcp.answers);
     return 1;
 }
 
@@ -168,64 +202,72 @@ static int connect_on(struct writer *writer)
     }
 }
 
-static int is_alive(struct writer *writer)
+static int hear(struct writer *writer, char *text)
 {
-    char thrown_away[4096];
-    ssize_t got;
+    struct answers *answers = &writer->tcp.answers;
+    int found;
 
     if (!descriptor_is_ours(&writer->tcp.socket))
         return writer_refuse(writer, CLOSED_BY_PROGRAM, "");
-    do
-        got = recv(writer->tcp.socket.fd, thrown_away, sizeof(thrown_away), MSG_DONTWAIT);
-    while (got > 0 || (got < 0 && errno == EINTR));
-    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-        return 1;
-    writer_refuse(writer, got == 0 ? "it has closed the connection" : strerror(errno), "");
-    return got == 0 ? 0 : -1;
+    while ((found = answers_next(answers, text)) == 0) {
+        size_t room;
+        unsigned char *bytes = answers_room(answers, &room);
+        ssize_t got = receive(writer, bytes, room);
+
+        if (got <= 0)
+            return (int)got;
+        answers_put(answers, (size_t)got);
+    }
+    return found == 1 ? 1 : writer_refuse(writer, "it answers with what is no text of ours", "");
+}
+
+static void wait_to_hear(struct writer *writer, unsigned ms)
+{
+    wait_for(writer, POLLIN, (int)ms);
 }
 
 static int write_all(struct writer *writer, const unsigned char *bytes, size_t size,
     const _Atomic uint64_t *give_up, size_t *written)
 {
     while (*written < size) {
-        ssize_t sent = send(writer->tcp.socket.fd, bytes + *written, size - *written, MSG_NOSIGNAL);
+        ssize_t sent = transmit(writer, bytes + *written, size - *written);
 
-        if (sent >= 0) {
-            *written += (size_t)sent;
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            struct pollfd wait = {.fd = writer->tcp.socket.fd, .events = POLLOUT};
-
-            if (clock_steady() >= atomic_load(give_up))
-                return writer_refuse(writer, "it did not take the records in time", "");
-            poll(&wait, 1, WAIT_MS);
-        } else if (errno != EINTR) {
-            return writer_refuse(writer, strerror(errno), "");
-        }
+        if (sent < 0)
+            return -1;
+        *written += (size_t)sent;
+        if (sent > 0)
+            continue;
+        if (clock_steady() >= atomic_load(give_up))
+            return writer_refuse(writer, "it did not take the records in time", "");
+        wait_for(writer, POLLOUT, WAIT_MS);
     }
     return 0;
 }
 
+static void end(struct writer *writer)
+{
+    shutdown(writer->tcp.socket.fd, SHUT_WR);
+}
+
 static int finish(struct writer *writer, uint64_t give_up)
 {
-    int left = 0, alive = 1;
+    char text[TALK_TEXT_MAX + 1];
+    int left = 0, heard = 0;
 
-    shutdown(writer->tcp.socket.fd, SHUT_WR);
+    end(writer);
     /* What is sent after a plain close can still be lost to a reset, and then nobody would say so.
      */
-    while (alive == 1) {
-        struct pollfd wait = {.fd = writer->tcp.socket.fd, .events = POLLIN};
-
+    while (heard >= 0) {
         if (ioctl(writer->tcp.socket.fd, SIOCOUTQ, &left) != 0)
             left = 0;
         if (left == 0 || clock_steady() >= give_up)
             break;
-        alive = is_alive(writer);
-        if (alive == 1)
-            poll(&wait, 1, 1);
+        heard = hear(writer, text);
+        if (heard == 0)
+            wait_for(writer, POLLIN, 1);
     }
     close_socket(writer);
-    /* A peer that ends the connection in order has read to its end. */
-    return left == 0 || alive == 0 ? 0 : -1;
+    return left == 0 || writer->has_ended ? 0 : -1;
 }
 
 static void disown(struct writer *writer)
@@ -243,8 +285,10 @@ const struct writer_kind writer_tcp = {
     .init = init,
     .fini = fini,
     .connect = connect_on,
-    .is_alive = is_alive,
+    .hear = hear,
     .write = write_all,
+    .end = end,
+    .wait = wait_to_hear,
     .finish = finish,
     .drop = drop,
     .disown = disown,

@@ -6,6 +6,7 @@
 #include <netdb.h>
 #include <stdint.h>
 
+#include "agent/core/answers.h"
 #include "agent/core/descriptor.h"
 
 #define WRITER_CONNECT_NS                                                                          \
@@ -19,12 +20,12 @@ struct writer_tcp {
     int family;               /* of `socket` */
     uint64_t deadline;        /* of the connection request, CLOCK_MONOTONIC */
     struct addrinfo *addresses, *address;
+    struct answers answers; /* on this connection */
 };
 
 /*
  * Of an address in digits the socket is opened by writer_init, before the observed program runs: so
- * it never has a number that one of the program's descriptors would have had. What the peer sends
- * is read and thrown away.
+ * it never has a number that one of the program's descriptors would have had.
  */
 extern const struct writer_kind writer_tcp;
 
