@@ -69,6 +69,10 @@ int collector_open_sockets(struct collector *c)
     if (sockets_open(&c->sockets, c->settings.listen, (unsigned)c->settings.port, "listen", "port",
             c->error, sizeof(c->error)) < 0)
         return -1;
+    if (c->settings.tls_cert && c->settings.tls_cert[0] &&
+        sockets_open(&c->tls_sockets, c->settings.tls_listen, (unsigned)c->settings.tls_port,
+            "tls-listen", "tls-port", c->error, sizeof(c->error)) < 0)
+        return -1;
     return sockets_open(&c->http_sockets, c->settings.http_listen, (unsigned)c->settings.http_port,
         "http-listen", "http-port", c->error, sizeof(c->error));
 }
@@ -146,6 +150,9 @@ int collector_start_web(struct collector *c)
         .fd_count = c->http_sockets.count,
         .listen = c->settings.http_listen,
         .names = c->settings.http_names,
+        .port = c->http_sockets.port,
+        .token = c->token,
+        .secure = c->secure,
         .database = c->database,
         .connections = (unsigned)c->settings.http_connections,
         .workers = (unsigned)c->settings.http_workers,
@@ -163,8 +170,11 @@ int collector_start_web(struct collector *c)
 
 int collector_start_listening(struct collector *c)
 {
-    c->listener =
-        listener_start(c->base, &c->sockets, c->connections, most_connections(c), &c->live);
+    if (c->tls)
+        c->greetings = greetings_new(c->base, c->tls, c->connections, &c->settings, &c->live);
+    if (c->greetings || c->tls == NULL)
+        c->listener = listener_start(c->base, &c->sockets, c->connections, &c->tls_sockets,
+            c->greetings, most_connections(c), &c->live);
     return c->listener ? 0 : fail(c, "memory is short");
 }
 
@@ -212,6 +222,7 @@ static void on_reload(evutil_socket_t number, short what, void *context)
     if (log_reopen() < 0)
         log_error("collector", log_field("event", "the log cannot be opened anew"),
             log_field("error", strerror(errno)));
+    collector_reload_keys(c);
     if (settings_load(&now, c->argc, c->argv, &action, error, sizeof(error)) < 0)
         log_error("collector", log_field("event", "the configuration stays as it was"),
             log_field("error", error));
@@ -236,17 +247,18 @@ int collector_take_signals(struct collector *c)
 }
 
 /* For whoever started it by hand. */
-static void greet(const struct collector *c, const char *records, const char *page)
+static void greet(
+    const struct collector *c, const char *records, const char *by_tls, const char *page)
 {
     char nearest[SOCKET_NAME_MAX];
 
     sockets_nearest(&c->sockets, nearest, sizeof(nearest));
     printf("kieker-collector %s\n"
-           "  records   %s\n"
+           "  records   %s%s%s\n"
            "  page      %s\n"
            "  database  %s\n"
            "Watch a program:  python3 -m kieker",
-        PACKAGE_VERSION, records, page, c->database);
+        PACKAGE_VERSION, records, *by_tls ? ", by TLS " : "", by_tls, page, c->database);
     if (c->sockets.port != 10133 || strncmp(nearest, "127.0.0.1:", 10) != 0)
         printf(" --writer tcp://%s", nearest);
     printf(" yourprogram.py\n");
@@ -256,21 +268,22 @@ static void greet(const struct collector *c, const char *records, const char *pa
 int collector_say_ready(struct collector *c)
 {
     char records[SOCKETS_MAX * (SOCKET_NAME_MAX + 2)], address[SOCKET_NAME_MAX];
-    char page[SOCKET_NAME_MAX + sizeof("http:///")];
+    char by_tls[sizeof(records)], page[SOCKET_NAME_MAX + sizeof("https:///")];
 
     sockets_describe(&c->sockets, records, sizeof(records));
     sockets_nearest(&c->http_sockets, address, sizeof(address));
-    snprintf(page, sizeof(page), "http://%s/", address);
+    sockets_describe(&c->tls_sockets, by_tls, sizeof(by_tls));
+    snprintf(page, sizeof(page), "%s://%s/", c->secure ? "https" : "http", address);
     log_info("collector", log_field("event", "ready"), log_field("version", PACKAGE_VERSION),
-        log_field("records", records), log_field("page", page), log_field("database", c->database),
-        log_field("pid", getpid()));
+        log_field("records", records), log_field("by_tls", by_tls), log_field("page", page),
+        log_field("database", c->database), log_field("pid", getpid()));
     c->is_ready = 1;
     if (isatty(STDOUT_FILENO))
-        greet(c, records, page);
+        greet(c, records, by_tls, page);
     if (c->settings.ready_file == NULL || c->settings.ready_file[0] == '\0')
         return 0;
-    return ready_write(c->settings.ready_file, c->sockets.port, c->http_sockets.port, c->database,
-        c->error, sizeof(c->error));
+    return ready_write(c->settings.ready_file, c->sockets.port, c->tls_sockets.port,
+        c->http_sockets.port, c->database, c->error, sizeof(c->error));
 }
 
 int collector_run(struct collector *c)
@@ -302,12 +315,15 @@ void collector_stop(struct collector *c)
             event_free(c->signals[i]);
     listener_stop(c->listener);
     sockets_close(&c->sockets);
+    sockets_close(&c->tls_sockets);
+    greetings_free(c->greetings);
     if (c->connections)
         connections_drain(c->connections);
     connections_free(c->connections);
     stop_intake(c);
     web_stop(c->web);
     sockets_close(&c->http_sockets);
+    collector_forget_keys(c);
     if (c->base) {
         event_base_free(c->base);
         pthread_mutex_destroy(&c->figures_lock);

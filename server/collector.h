@@ -15,7 +15,11 @@ struct collector {
     char **argv; /* read again at SIGHUP */
     struct live live;
     struct event_base *base;
-    struct sockets sockets, http_sockets;
+    struct sockets sockets, tls_sockets, http_sockets;
+    struct token *token;
+    struct secure *secure;
+    struct tls_server *tls;
+    struct greetings *greetings;
     char *database;
     struct store *store;
     struct model model;
@@ -36,14 +40,22 @@ struct collector {
  * The steps of the start, in the order of main: 0, or -1 with a sentence in `error`. collector_stop
  * undoes those that were done, in reverse.
  */
+int collector_harden(struct collector *collector);
 int collector_open_log(struct collector *collector);
 int collector_open_sockets(struct collector *collector);
+int collector_load_keys(struct collector *collector);
+int collector_drop_privileges(struct collector *collector);
 int collector_open_store(struct collector *collector);
 int collector_start_intake(struct collector *collector);
 int collector_start_web(struct collector *collector);
 int collector_start_listening(struct collector *collector);
 int collector_take_signals(struct collector *collector);
+int collector_warn(struct collector *collector); /* of what others can reach or read */
 int collector_say_ready(struct collector *collector);
+
+/* Of a collector that runs: reads certificates, keys and the token again. */
+void collector_reload_keys(struct collector *collector);
+void collector_forget_keys(struct collector *collector);
 
 /* Runs until SIGTERM or SIGINT. */
 int collector_run(struct collector *collector);

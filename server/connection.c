@@ -77,6 +77,7 @@ void connection_end(struct connection *c, int loss, const char *error)
             log_field("stream", c->number));
     unlink_connection(c);
     event_free(c->event);
+    tls_free(c->tls);
     close(c->fd);
     wire_fini(&c->wire);
     free(c->rest);
@@ -223,6 +224,18 @@ static int take_bytes(struct connection *c, const unsigned char *start, size_t g
     return 0;
 }
 
+ssize_t connection_send(struct connection *c, const void *bytes, size_t size)
+{
+    return c->tls ? tls_write(c->tls, bytes, size)
+                  : send(c->fd, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+void connection_look_again(struct connection *c)
+{
+    if (c->tls && tls_has_more(c->tls))
+        event_active(c->event, EV_READ, 0);
+}
+
 ssize_t connection_read(struct connection *c)
 {
     size_t room;
@@ -231,10 +244,15 @@ ssize_t connection_read(struct connection *c)
 
     if (start == NULL)
         return connection_end(c, LOSS_MEMORY, "memory is short"), -1;
-    got = recv(c->fd, start + c->rest_size, room, 0);
+    got = c->tls ? tls_read(c->tls, start + c->rest_size, room)
+                 : recv(c->fd, start + c->rest_size, room, 0);
+    if (got >= 0 && take_bytes(c, start, (size_t)got) < 0)
+        return -1;
     if (got >= 0)
-        return take_bytes(c, start, (size_t)got) < 0 ? -1 : got;
+        return connection_look_again(c), got;
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
         return 0;
+    if (c->tls && errno == EPROTO)
+        return connection_end(c, LOSS_TLS, tls_error(c->tls)), -1;
     return connection_end(c, LOSS_RESET, strerror(errno)), -1;
 }

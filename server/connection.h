@@ -30,6 +30,7 @@ struct connection {
     size_t rest_size, rest_capacity;
     size_t memory; /* of the registry and the rest, as counted in the set */
     int fd, is_resting;
+    struct tls *tls; /* NULL: plain */
     char peer[SOCKET_NAME_MAX];
 };
 
@@ -51,6 +52,12 @@ struct connections {
 
 /* Counts it in and puts it into the set. */
 void connection_link(struct connection *connection);
+
+/* As send without waiting: what is written to a client goes through here. */
+ssize_t connection_send(struct connection *connection, const void *bytes, size_t size);
+
+/* Has it read once more, if something came that the socket does not tell of. */
+void connection_look_again(struct connection *connection);
 
 /* One turn: reads once. The bytes; 0 when there are none now; -1: the connection is gone. */
 ssize_t connection_read(struct connection *connection);

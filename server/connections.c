@@ -53,6 +53,7 @@ static void on_resume(void *context)
         c->next_resting = NULL;
         c->is_resting = 0;
         event_add(c->event, NULL);
+        connection_look_again(c);
     }
 }
 
@@ -92,7 +93,7 @@ static void keep_alive(int fd)
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
 }
 
-int connections_add(struct connections *set, int fd, const struct sockaddr *peer)
+int connections_add(struct connections *set, int fd, struct tls *tls, const struct sockaddr *peer)
 {
     struct connection *c = calloc(1, sizeof(*c));
     struct event *event = c ? event_new(set->base, fd, EV_READ | EV_PERSIST, on_read, c) : NULL;
@@ -108,6 +109,7 @@ int connections_add(struct connections *set, int fd, const struct sockaddr *peer
         if (event)
             event_free(event);
         free(c);
+        tls_free(tls);
         close(fd);
         log_error("connection", log_field("event", "refused: memory is short"));
         return -1;
@@ -115,13 +117,15 @@ int connections_add(struct connections *set, int fd, const struct sockaddr *peer
     keep_alive(fd);
     c->set = set;
     c->fd = fd;
+    c->tls = tls;
     c->event = event;
     c->number = ++set->last_stream;
     wire_init(&c->wire);
     connection_link(c);
     log_debug("connection", log_field("event", "opened"), log_field("stream", c->number),
-        log_field("peer", c->peer));
+        log_field("peer", c->peer), log_field("certificate", tls ? tls_client(tls) : ""));
     intake_fed(set->intake);
+    connection_look_again(c);
     return 0;
 }
 

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "server/intake.h"
+#include "server/tls.h"
 
 struct connections;
 
@@ -24,8 +25,12 @@ struct connections *connections_new(struct event_base *base, struct intake *inta
 void connections_on_end(
     struct connections *connections, void (*on_end)(void *context), void *context);
 
-/* Takes a client's socket over. 0; -1 when memory is short: it is closed then. */
-int connections_add(struct connections *connections, int fd, const struct sockaddr *peer);
+/*
+ * Takes a client's socket over, and what is spoken there (NULL: it is plain; else the handshake is
+ * done). 0; -1 when memory is short: it is closed then.
+ */
+int connections_add(
+    struct connections *connections, int fd, struct tls *tls, const struct sockaddr *peer);
 
 size_t connections_count(const struct connections *connections);
 

@@ -14,11 +14,19 @@
 #define TURN 64 /* clients accepted in a row, then those who are there have their turn */
 #define SAY_AGAIN (60 * CLOCK_SECOND)
 
+/* A socket that clients come to. */
+struct door {
+    struct listener *listener;
+    struct event *event;
+    int greets;
+};
+
 struct listener {
     struct connections *connections;
+    struct greetings *greetings; /* or NULL */
     struct live *live;
     size_t most;
-    struct event *events[SOCKETS_MAX];
+    struct door doors[2 * SOCKETS_MAX];
     unsigned count;
     struct event *again; /* tries once more after a while */
     int resting;
@@ -32,7 +40,7 @@ static void accept_again(struct listener *l)
     l->resting = 0;
     evtimer_del(l->again);
     for (unsigned i = 0; i < l->count; i++)
-        event_add(l->events[i], NULL);
+        event_add(l->doors[i].event, NULL);
 }
 
 static void on_again(evutil_socket_t fd, short what, void *context)
@@ -42,11 +50,16 @@ static void on_again(evutil_socket_t fd, short what, void *context)
     accept_again(context);
 }
 
+static size_t clients(const struct listener *l)
+{
+    return connections_count(l->connections) + (l->greetings ? greetings_count(l->greetings) : 0);
+}
+
 static void on_end(void *context)
 {
     struct listener *l = context;
 
-    if (connections_count(l->connections) < l->most)
+    if (clients(l) < l->most)
         accept_again(l);
 }
 
@@ -60,7 +73,7 @@ static void rest(struct listener *l, const char *why)
     int64_t now = clock_monotonic();
 
     for (unsigned i = 0; i < l->count; i++)
-        event_del(l->events[i]);
+        event_del(l->doors[i].event);
     l->resting = 1;
     l->live->own.accept_pauses++;
     evtimer_add(l->again, &second);
@@ -68,23 +81,27 @@ static void rest(struct listener *l, const char *why)
         return;
     l->said_at = now;
     log_warn("listener", log_field("event", "further clients wait until one leaves"),
-        log_field("connections", connections_count(l->connections)), log_field("reason", why));
+        log_field("connections", clients(l)), log_field("reason", why));
 }
 
 /* 1: a client was accepted; 0: nobody is waiting; -1: none can be accepted, `why` says so. */
-static int accept_one(struct listener *l, int fd, const char **why)
+static int accept_one(const struct door *door, const char **why)
 {
+    struct listener *l = door->listener;
     struct sockaddr_storage peer;
     socklen_t length = sizeof(peer);
     int client;
 
-    if (connections_count(l->connections) >= l->most)
+    if (clients(l) >= l->most)
         return *why = "as many clients as --max-connections allows", -1;
-    client = accept4(fd, (struct sockaddr *)&peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (client >= 0) {
-        connections_add(l->connections, client, (struct sockaddr *)&peer);
+    client = accept4(
+        event_get_fd(door->event), (struct sockaddr *)&peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (client >= 0 && door->greets)
+        greetings_add(l->greetings, client, (struct sockaddr *)&peer);
+    else if (client >= 0)
+        connections_add(l->connections, client, NULL, (struct sockaddr *)&peer);
+    if (client >= 0)
         return 1;
-    }
     switch (errno) {
     case EAGAIN:
         return 0;
@@ -100,51 +117,64 @@ static int accept_one(struct listener *l, int fd, const char **why)
 
 static void on_accept(evutil_socket_t fd, short what, void *context)
 {
-    struct listener *l = context;
+    const struct door *door = context;
     const char *why = NULL;
     int got = 1;
 
+    (void)fd;
     (void)what;
     for (int i = 0; i < TURN && got > 0; i++)
-        got = accept_one(l, fd, &why);
+        got = accept_one(door, &why);
     if (got < 0)
-        rest(l, why);
+        rest(door->listener, why);
 }
 
 static void release(struct listener *l)
 {
     for (unsigned i = 0; i < l->count; i++)
-        event_free(l->events[i]);
+        event_free(l->doors[i].event);
     if (l->again)
         event_free(l->again);
     free(l);
 }
 
+static int open_doors(
+    struct listener *l, struct event_base *base, const struct sockets *sockets, int greets)
+{
+    for (unsigned i = 0; i < sockets->count; i++) {
+        struct door *door = &l->doors[l->count];
+
+        *door = (struct door){l, NULL, greets};
+        door->event = event_new(base, sockets->fds[i], EV_READ | EV_PERSIST, on_accept, door);
+        if (door->event == NULL)
+            return -1;
+        l->count++;
+        event_add(door->event, NULL);
+    }
+    return 0;
+}
+
 struct listener *listener_start(struct event_base *base, const struct sockets *sockets,
-    struct connections *connections, size_t most, struct live *live)
+    struct connections *connections, const struct sockets *tls_sockets, struct greetings *greetings,
+    size_t most, struct live *live)
 {
     struct listener *l = calloc(1, sizeof(*l));
 
     if (l == NULL)
         return NULL;
     l->connections = connections;
+    l->greetings = greetings;
     l->live = live;
     l->most = most;
     l->again = evtimer_new(base, on_again, l);
-    while (l->again && l->count < sockets->count) {
-        struct event *event =
-            event_new(base, sockets->fds[l->count], EV_READ | EV_PERSIST, on_accept, l);
-
-        if (event == NULL)
-            break;
-        l->events[l->count++] = event;
-        event_add(event, NULL);
-    }
-    if (l->again == NULL || l->count < sockets->count) {
+    if (l->again == NULL || open_doors(l, base, sockets, 0) < 0 ||
+        open_doors(l, base, tls_sockets, 1) < 0) {
         release(l);
         return NULL;
     }
     connections_on_end(connections, on_end, l);
+    if (greetings)
+        greetings_on_end(greetings, on_end, l);
     return l;
 }
 
@@ -162,8 +192,10 @@ void listener_stop(struct listener *l)
     for (unsigned i = 0; i < l->count; i++) {
         const char *why;
 
-        while (accept_one(l, event_get_fd(l->events[i]), &why) > 0)
+        while (accept_one(&l->doors[i], &why) > 0)
             continue;
     }
+    if (l->greetings)
+        greetings_drain(l->greetings);
     release(l);
 }

@@ -8,13 +8,18 @@
 #define KIEKER_SERVER_LISTENER_H
 
 #include "server/connections.h"
+#include "server/greetings.h"
 #include "server/sockets.h"
 
 struct listener;
 
-/* `most`: connections at a time. The sockets stay the caller's. NULL when memory is short. */
+/*
+ * `most`: connections at a time. Who comes to one of `tls_sockets` is greeted first; there may be
+ * none of them, and no greetings. The sockets stay the caller's. NULL when memory is short.
+ */
 struct listener *listener_start(struct event_base *base, const struct sockets *sockets,
-    struct connections *connections, size_t most, struct live *live);
+    struct connections *connections, const struct sockets *tls_sockets, struct greetings *greetings,
+    size_t most, struct live *live);
 
 void listener_set_most(struct listener *listener, size_t most);
 

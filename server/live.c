@@ -7,6 +7,7 @@ static const char *const own_names[LOSSES - WIRE_FAULTS] = {
     [LOSS_RESET - WIRE_FAULTS] = "connection_reset",
     [LOSS_MEMORY - WIRE_FAULTS] = "memory_limit",
     [LOSS_STOPPED - WIRE_FAULTS] = "collector_stopped",
+    [LOSS_TLS - WIRE_FAULTS] = "tls_failed",
 };
 
 const char *loss_name(int loss)

@@ -12,7 +12,7 @@
 #include "web/figures.h"
 
 /* Why a connection ended, other than by its client closing it: the wire's faults, and these. */
-enum loss { LOSS_RESET = WIRE_FAULTS, LOSS_MEMORY, LOSS_STOPPED, LOSSES };
+enum loss { LOSS_RESET = WIRE_FAULTS, LOSS_MEMORY, LOSS_STOPPED, LOSS_TLS, LOSSES };
 
 _Static_assert(LOSSES <= FIGURES_REASONS, "figures have room for every reason");
 

@@ -17,13 +17,17 @@ enum { EXIT_USAGE = 2 };
 
 /* In this order; what fails first decides. */
 static int (*const steps[])(struct collector *) = {
+    collector_harden,
     collector_open_log,
     collector_open_sockets,
+    collector_load_keys,
+    collector_drop_privileges,
     collector_open_store,
     collector_start_intake,
     collector_start_web,
     collector_start_listening,
     collector_take_signals,
+    collector_warn,
     collector_say_ready,
 };
 

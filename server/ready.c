@@ -32,12 +32,16 @@ static int write_whole(const char *path, const char *text, size_t size)
     return done;
 }
 
-int ready_write(const char *path, unsigned port, unsigned http_port, const char *database,
-    char *error, size_t error_size)
+int ready_write(const char *path, unsigned port, unsigned tls_port, unsigned http_port,
+    const char *database, char *error, size_t error_size)
 {
-    char text[5000];
-    int size = snprintf(text, sizeof(text), "port=%u\nhttp_port=%u\ndatabase=%s\npid=%ld\n", port,
-        http_port, database, (long)getpid());
+    char text[5000], by_tls[32] = "";
+    int size;
+
+    if (tls_port != 0)
+        snprintf(by_tls, sizeof(by_tls), "tls_port=%u\n", tls_port);
+    size = snprintf(text, sizeof(text), "port=%u\n%shttp_port=%u\ndatabase=%s\npid=%ld\n", port,
+        by_tls, http_port, database, (long)getpid());
 
     if (size < (int)sizeof(text) && write_whole(path, text, (size_t)size) == 0)
         return 0;

@@ -5,8 +5,11 @@
 
 #include <stddef.h>
 
-/* Written whole or not at all: who sees it sees all of it. 0, or -1 with a sentence. */
-int ready_write(const char *path, unsigned port, unsigned http_port, const char *database,
-    char *error, size_t error_size);
+/*
+ * Written whole or not at all: who sees it sees all of it. `tls_port`: 0 if there is none. 0, or -1
+ * with a sentence.
+ */
+int ready_write(const char *path, unsigned port, unsigned tls_port, unsigned http_port,
+    const char *database, char *error, size_t error_size);
 
 #endif

@@ -15,6 +15,8 @@
 
 static const char *const durabilities[] = {"commit", "power", NULL}; /* enum store_durability */
 
+static const char *const switches[] = {"no", "yes", NULL};
+
 #define TEXT(member) OPTION_TEXT, offsetof(struct settings, member)
 #define NUMBER(member) OPTION_NUMBER, offsetof(struct settings, member)
 #define DURATION(member) OPTION_DURATION, offsetof(struct settings, member)
@@ -34,6 +36,30 @@ const struct option options[] = {
     {"http-names", TEXT(http_names), NULL, 0, 0, NULL, 0,
         "names that the page may be asked under, with commas between, besides localhost, addresses "
         "and this machine's name"},
+    {"http-token", TEXT(http_token), NULL, 0, 0, NULL, 0,
+        "file that holds a token, which whoever reads the page or the API must know then; one word "
+        "of at least 16 characters"},
+    {"http-cert", TEXT(http_cert), NULL, 0, 0, NULL, 0,
+        "file with a certificate (PEM): the page and the API are HTTPS then"},
+    {"http-key", TEXT(http_key), NULL, 0, 0, NULL, 0,
+        "file with the key of --http-cert; without it the key is in the same file"},
+    {"tls-cert", TEXT(tls_cert), NULL, 0, 0, NULL, 0,
+        "file with a certificate (PEM): records are taken by TLS, too, at --tls-port"},
+    {"tls-key", TEXT(tls_key), NULL, 0, 0, NULL, 0,
+        "file with the key of --tls-cert; without it the key is in the same file"},
+    {"tls-client-ca", TEXT(tls_client_ca), NULL, 0, 0, NULL, 0,
+        "file with authorities (PEM): who sends records by TLS must show a certificate of one of "
+        "them"},
+    {"tls-port", NUMBER(tls_port), "10134", 0, 65535, NULL, 0,
+        "TCP port that takes records by TLS, once there is --tls-cert; 0: any that is free"},
+    {"tls-listen", TEXT(tls_listen), "127.0.0.1", 0, 0, NULL, 0,
+        "addresses that take records by TLS, as --listen"},
+    {"tls-handshake-timeout", DURATION(tls_handshake_timeout), "10s", 100 * MS, 3600 * SECOND, NULL,
+        1, "longest time that a client may take to begin TLS; who takes longer is closed"},
+    {"user", TEXT(user), NULL, 0, 0, NULL, 0,
+        "user to become when started as root, once ports are open and keys are read"},
+    {"core-dumps", CHOICE(core_dumps), "no", 0, 0, switches, 0,
+        "whether a crash may leave a core file, which holds what was recorded, and keys"},
     {"database", TEXT(database), NULL, 0, 0, NULL, 0,
         "file that keeps everything; without it $XDG_STATE_HOME/kieker/kieker.db or "
         "~/.local/state/kieker/kieker.db"},

@@ -14,6 +14,11 @@
 /* Durations in ns, sizes in bytes, choices by their index. */
 struct settings {
     char *listen, *http_listen, *http_names;
+    char *http_token, *http_cert, *http_key;
+    char *tls_listen, *tls_cert, *tls_key, *tls_client_ca;
+    int64_t tls_port, tls_handshake_timeout;
+    char *user;
+    int64_t core_dumps;
     int64_t port, http_port;
     char *database, *run, *ready_file, *log;
     int64_t durability, log_level;

@@ -301,7 +301,7 @@ class Http(unittest.TestCase):
     def test_security_headers(self):
         for path in ("/", "/api/v1/status", "/metrics", "/healthz", "/no/such.file"):
             _, headers, _ = self.collector.ask(path)
-            self.assertIn("default-src 'self'; script-src 'self' 'wasm-unsafe-eval'", headers["Content-Security-Policy"])
+            self.assertIn("default-src 'none'; script-src 'self' 'wasm-unsafe-eval'", headers["Content-Security-Policy"])
             self.assertNotIn("unsafe-inline", headers["Content-Security-Policy"])
             self.assertEqual((headers["X-Content-Type-Options"], headers["Referrer-Policy"]), ("nosniff", "no-referrer"))
 

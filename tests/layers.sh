@@ -28,6 +28,8 @@ judge() {
         foreign["event.h"] = "server storage/clickhouse"
         foreign["event2/"] = "server storage/clickhouse"
         foreign["microhttpd.h"] = "web"
+        foreign["gnutls/"] = "web"
+        foreign["openssl/"] = "server agent/core"
         foreign["curl/"] = "query"
         foreign["jansson.h"] = "query web server"
         foreign["zstd"] = "storage"
@@ -102,6 +104,8 @@ must_find storage/store.c '<sqlite3.h>'
 must_find web/http.c '<event2/event.h>'
 must_find server/main.c '<microhttpd.h>'
 must_find web/http.c '<curl/curl.h>'
+must_find web/http.c '<openssl/ssl.h>'
+must_find server/main.c '<gnutls/gnutls.h>'
 must_find analysis/walk.c '<jansson.h>'
 must_find analysis/record.def '<zstd.h>'
 must_take storage/sqlite/block.c '<sqlite3.h>'

@@ -9,6 +9,7 @@
 static void forget(struct answer *answer)
 {
     free(answer->owned);
+    free(answer->cookie);
     memset(answer, 0, sizeof(*answer));
 }
 

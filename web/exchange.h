@@ -24,6 +24,7 @@ struct answer {
     char *owned; /* freed when it was sent; NULL: the bytes are constant */
     const char *cache, *encoding;
     const char *etag;            /* without W/, see page.c */
+    char *cookie;                /* of Set-Cookie; freed as `owned` */
     struct MHD_Response *stream; /* in the place of bytes: given away */
 };
 
@@ -31,6 +32,7 @@ struct exchange {
     struct web *web;
     struct MHD_Connection *connection;
     const char *path;
+    int is_post;
     int is_waiting; /* suspended: its answer comes from a worker. The HTTP thread's own */
     struct answer answer;
     struct request request; /* of a verb: begun if request.verb is there */

@@ -77,3 +77,16 @@ int host_is_known(const char *host, const char *const *known, unsigned known_cou
             return 1;
     return 0;
 }
+
+int host_is_origin(const char *host, const char *origin)
+{
+    const char *at;
+
+    if (origin == NULL)
+        return 1;
+    at = strstr(origin, "://");
+    if (at == NULL || host == NULL ||
+        (strncmp(origin, "http://", 7) != 0 && strncmp(origin, "https://", 8) != 0))
+        return 0;
+    return strcasecmp(at + 3, host) == 0;
+}

@@ -13,4 +13,10 @@
  */
 int host_is_known(const char *host, const char *const *known, unsigned known_count);
 
+/*
+ * Whether a request's Origin is the server itself, as its Host says; by HTTP or HTTPS, for a proxy
+ * may stand between. Without Origin no other page made it, or one that only reads: 1, too.
+ */
+int host_is_origin(const char *host, const char *origin);
+
 #endif

@@ -120,8 +120,8 @@ json_t *openapi_describe(void)
             describe_verbs(paths, route->path);
         else
             json_object_set_new(paths, route->path,
-                json_pack("{s:{s:s, s:o}}", "get", "summary", route->doc, "responses",
-                    responses_of(route->type, NULL)));
+                json_pack("{s:{s:s, s:o}}", route->method ? route->method : "get", "summary",
+                    route->doc, "responses", responses_of(route->type, NULL)));
     }
     return json_pack("{s:s, s:{s:s, s:s, s:s}, s:o, s:{s:o}}", "openapi", "3.1.0", "info", "title",
         "Kieker", "version", PACKAGE_VERSION, "description",

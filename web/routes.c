@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "web/guard.h"
 #include "web/metrics.h"
 #include "web/openapi.h"
 #include "web/page.h"
@@ -60,7 +61,10 @@ static void handle_health(struct exchange *x)
     struct figures figures;
 
     x->web->config.figures(x->web->config.context, &figures);
-    if (figures.problem[0])
+    /* Asked without the token, where there is one: so no path, for whoever may ask. */
+    if (figures.problem[0] && x->web->config.token)
+        exchange_refuse(x, MHD_HTTP_SERVICE_UNAVAILABLE, "nothing can be stored at the moment");
+    else if (figures.problem[0])
         exchange_refuse(x, MHD_HTTP_SERVICE_UNAVAILABLE, "nothing can be stored at the moment: %s",
             figures.problem);
     else
@@ -68,17 +72,19 @@ static void handle_health(struct exchange *x)
 }
 
 const struct route routes[] = {
-    {"/api/v1/openapi.json", EXCHANGE_JSON, "This description", openapi_handle},
-    {"/api/v1/events", "text/event-stream",
+    {"/api/v1/openapi.json", EXCHANGE_JSON, NULL, "This description", openapi_handle},
+    {"/api/v1/events", "text/event-stream", NULL,
         "Server-sent events: `summary` at most twice a second, with an id; `missed` after a pause "
         "too long to make up for",
         events_handle},
-    {VERBS, EXCHANGE_JSON, "The verbs of kieker-query, with its filters as parameters",
+    {VERBS, EXCHANGE_JSON, NULL, "The verbs of kieker-query, with its filters as parameters",
         handle_verb},
-    {"/metrics", "text/plain", "The collector's own figures for Prometheus", metrics_handle},
-    {"/healthz", "text/plain", "200 `ok` while all that comes is stored, 503 otherwise",
+    {"/metrics", "text/plain", NULL, "The collector's own figures for Prometheus", metrics_handle},
+    {GUARD_LOGIN, EXCHANGE_JSON, "post",
+        "The token as Authorization: Bearer; sets a cookie that stands for it", guard_login},
+    {"/healthz", "text/plain", NULL, "200 `ok` while all that comes is stored, 503 otherwise",
         handle_health},
-    {"/", "text/html", "The dashboard", page_handle},
+    {"/", "text/html", NULL, "The dashboard", page_handle},
     {0},
 };
 

@@ -6,8 +6,9 @@
 #include "web/exchange.h"
 
 struct route {
-    const char *path; /* one that ends in / stands for all below it */
-    const char *type; /* of what is answered */
+    const char *path;   /* one that ends in / stands for all below it */
+    const char *type;   /* of what is answered */
+    const char *method; /* NULL: GET */
     const char *doc;
     void (*handle)(struct exchange *exchange);
 };

@@ -8,11 +8,14 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "web/host.h"
+#include "web/guard.h"
 #include "web/private.h"
 #include "web/routes.h"
 
 #define IDLE_SECONDS 75u /* of a connection without a request */
+
+#define TEXT_OF(number) TEXT(number)
+#define TEXT(number) #number
 
 /*
  * On every answer. Scripts and styles come from here alone; WebAssembly is for the graph's layout.
@@ -21,12 +24,13 @@ static const struct {
     const char *name, *value;
 } headers[] = {
     {"Content-Security-Policy",
-        "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; style-src "
-        "'self'; "
-        "img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"},
+        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src "
+        "'self'; style-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; "
+        "form-action 'none'"},
     {"X-Content-Type-Options", "nosniff"},
     {"Referrer-Policy", "no-referrer"},
     {"Cross-Origin-Resource-Policy", "same-origin"},
+    {"Cross-Origin-Opener-Policy", "same-origin"},
 };
 
 static void add_header(struct MHD_Response *response, const char *name, const char *value)
@@ -66,28 +70,14 @@ static enum MHD_Result send_answer(struct exchange *x)
     }
     if (answer->status == MHD_HTTP_METHOD_NOT_ALLOWED)
         add_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+    if (answer->status == MHD_HTTP_UNAUTHORIZED)
+        add_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
+    if (answer->status == MHD_HTTP_TOO_MANY_REQUESTS)
+        add_header(response, MHD_HTTP_HEADER_RETRY_AFTER, TEXT_OF(TOKEN_FAILURES_SECONDS));
+    add_header(response, MHD_HTTP_HEADER_SET_COOKIE, answer->cookie);
     queued = MHD_queue_response(x->connection, answer->status, response);
     MHD_destroy_response(response);
     return queued;
-}
-
-/* Refuses what must not be answered: 1 if so. */
-static int guard(struct exchange *x, const char *method)
-{
-    const char *host = exchange_header(x, MHD_HTTP_HEADER_HOST);
-
-    if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
-        exchange_refuse(x, MHD_HTTP_METHOD_NOT_ALLOWED,
-            "everything here is read with GET; nothing can be changed");
-    else if (!host_is_known(host, x->web->known_names,
-                 sizeof(x->web->known_names) / sizeof(*x->web->known_names)))
-        exchange_refuse(x, MHD_HTTP_MISDIRECTED_REQUEST,
-            "this collector does not know itself as \"%.100s\": ask for localhost or its address, "
-            "or start it with --http-names",
-            host);
-    else
-        return 0;
-    return 1;
 }
 
 static struct exchange *exchange_new(
@@ -120,7 +110,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         if (x == NULL)
             return MHD_NO;
         /* Refused at once: nobody needs to send us a body first. */
-        return guard(x, method) ? send_answer(x) : MHD_YES;
+        return guard_refuses(x, method) ? send_answer(x) : MHD_YES;
     }
     if (*body_size > 0) {
         *body_size = 0;
@@ -163,16 +153,24 @@ static struct MHD_Daemon *start_daemon(struct web *web, int fd)
 {
     /* A copy: it is the daemon's, and closed by web_stop. */
     int copy = dup(fd);
+    unsigned flags =
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+    struct MHD_OptionItem of_tls[] = {
+        {MHD_OPTION_HTTPS_CERT_CALLBACK, 0, secure_callback()},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)SECURE_PRIORITIES},
+        {MHD_OPTION_END, 0, NULL},
+    };
     struct MHD_Daemon *daemon;
 
     if (copy < 0)
         return NULL;
-    daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG,
-        0, NULL, NULL, on_request, web, MHD_OPTION_EXTERNAL_LOGGER, on_complaint, web,
-        MHD_OPTION_LISTEN_SOCKET, copy, MHD_OPTION_NOTIFY_COMPLETED, on_completed, web,
-        MHD_OPTION_CONNECTION_LIMIT, web->config.connections, MHD_OPTION_CONNECTION_TIMEOUT,
-        IDLE_SECONDS, MHD_OPTION_END);
+    if (web->config.secure)
+        flags |= MHD_USE_TLS;
+    daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, web, MHD_OPTION_EXTERNAL_LOGGER,
+        on_complaint, web, MHD_OPTION_LISTEN_SOCKET, copy, MHD_OPTION_NOTIFY_COMPLETED,
+        on_completed, web, MHD_OPTION_CONNECTION_LIMIT, web->config.connections,
+        MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, MHD_OPTION_ARRAY,
+        web->config.secure ? of_tls : of_tls + 2, MHD_OPTION_END);
     return daemon;
 }
 

@@ -10,6 +10,8 @@
 #include <stddef.h>
 
 #include "web/figures.h"
+#include "web/secure.h"
+#include "web/token.h"
 
 struct web;
 
@@ -19,6 +21,9 @@ struct web_config {
     const char
         *listen; /* the addresses as they were configured: names among them may be asked for */
     const char *names; /* further names of this server, with commas between; or NULL */
+    unsigned port;
+    struct token *token;   /* wanted for all but the page's own files; NULL: none. Lent */
+    struct secure *secure; /* what HTTPS is spoken with; NULL: HTTP. Lent */
     const char *database;
     char records_address[64]; /* where clients send records: "127.0.0.1:10133" */
     unsigned connections, workers, event_clients, query_ms;
