@@ -44,6 +44,9 @@ static int complain(int status, const char *sentence)
         return EXIT_USAGE;
     case 404:
         return EXIT_NOT_FOUND;
+    case 401: /* it is there, but not for us */
+    case 403:
+    case 429:
     case 503:
         return EXIT_UNREACHABLE;
     default:
@@ -257,6 +260,13 @@ static int check(const struct question *question)
     return result;
 }
 
+static struct source *open_source(const struct options *options, char *error, size_t size)
+{
+    struct place place = {options->database, options->server, options->ca, options->token_file};
+
+    return source_open(&place, error, size);
+}
+
 static int run(struct options *options)
 {
     struct question question = {.options = options, .now = now_ns()};
@@ -271,7 +281,7 @@ static int run(struct options *options)
     result = check(&question);
     if (result != 0)
         return result;
-    question.source = source_open(options->database, options->server, error, sizeof(error));
+    question.source = open_source(options, error, sizeof(error));
     if (question.source == NULL)
         return complain(503, error);
     result = answer_question(&question);
@@ -313,7 +323,7 @@ static int print_version(struct options *options)
     options->settings.count = 0;
     options->form = NULL;
     options->reverse = 0;
-    question.source = source_open(options->database, options->server, error, sizeof(error));
+    question.source = open_source(options, error, sizeof(error));
     ask(&question, &request, 0, NULL);
     if (question.source != NULL)
         status = source_answer(question.source, &request);

@@ -12,6 +12,8 @@
 enum option {
     OPTION_DATABASE,
     OPTION_SERVER,
+    OPTION_CA,
+    OPTION_TOKEN_FILE,
     OPTION_JSON,
     OPTION_NDJSON,
     OPTION_CSV,
@@ -37,6 +39,12 @@ const struct option_row option_rows[OPTIONS + 1] = {
     [OPTION_SERVER] = {"server", 0, "URL",
         "ask a running kieker-collector instead, as http://127.0.0.1:8080; default: "
         "$KIEKER_SERVER"},
+    [OPTION_CA] = {"ca", 0, "FILE",
+        "authorities (PEM) that the certificate of an https:// server is believed from; default: "
+        "$KIEKER_CA, else the system's"},
+    [OPTION_TOKEN_FILE] = {"token-file", 0, "FILE",
+        "file with the token that the server wants (its --http-token); default: "
+        "$KIEKER_TOKEN_FILE, or the token itself in $KIEKER_TOKEN"},
     [OPTION_JSON] = {"json", 0, NULL,
         "one JSON document; ids are strings, durations whole nanoseconds"},
     [OPTION_NDJSON] = {"ndjson", 0, NULL, "a JSON object a row, each on its line"},
@@ -136,6 +144,12 @@ static int apply(struct reading *reading, enum option option)
         break;
     case OPTION_SERVER:
         options->server = value;
+        break;
+    case OPTION_CA:
+        options->ca = value;
+        break;
+    case OPTION_TOKEN_FILE:
+        options->token_file = value;
         break;
     case OPTION_JSON:
     case OPTION_NDJSON:

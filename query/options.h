@@ -19,8 +19,9 @@ struct setting {
 
 struct options {
     const char *database, *server;
-    const char *form;   /* one of the verb's formats */
-    const char *fields; /* of -f */
+    const char *ca, *token_file; /* of the server */
+    const char *form;            /* one of the verb's formats */
+    const char *fields;          /* of -f */
     enum colouring colour;
     int header, wide, pager, fold, reverse, exit_code;
     int help, version;       /* help: 1 short, 2 whole */

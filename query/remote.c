@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "analysis/buffer.h"
+#include "query/secret.h"
 
 #define CONNECT_SECONDS 5L
 #define BODY_MAX ((size_t)1 << 31)
@@ -78,18 +79,60 @@ static int is_loopback(const char *url)
            strncmp(host, "[::1]", 5) == 0;
 }
 
-json_t *remote_answer(const char *url, struct request *request)
+/* The token as a header: so it is in no URL, and no proxy's log. NULL without one. */
+static struct curl_slist *say_token(const struct remote *remote)
 {
+    struct curl_slist *headers = NULL;
+    char *line = NULL;
+
+    if (remote->token == NULL || asprintf(&line, "Authorization: Bearer %s", remote->token) < 0)
+        return NULL;
+    headers = curl_slist_append(NULL, line);
+    secret_free(line, strlen(line));
+    return headers;
+}
+
+static void refuse_code(
+    struct request *request, const struct remote *remote, CURLcode code, const char *why)
+{
+    if (*why == '\0')
+        why = curl_easy_strerror(code);
+    if (code == CURLE_PEER_FAILED_VERIFICATION)
+        request_refuse(request, 503,
+            "%s shows a certificate that is not believed (%s): give the file of the authority that "
+            "signed it, --ca FILE, and the name that it is for",
+            remote->url, why);
+    else if (code == CURLE_SSL_CACERT_BADFILE)
+        request_refuse(request, 503, "%s cannot be read as certificates (PEM): see --ca",
+            remote->ca ? remote->ca : "the system's file of authorities");
+    else
+        request_refuse(request, 503,
+            "No server at %s (%s). Start `kieker-collector`, or give --database FILE", remote->url,
+            curl_easy_strerror(code));
+}
+
+json_t *remote_answer(const struct remote *remote, struct request *request)
+{
+    const char *url = remote->url;
     CURL *curl = curl_easy_init();
+    struct curl_slist *headers = say_token(remote);
     struct buffer whole = {0}, body = {0};
+    char why[CURL_ERROR_SIZE] = "";
     json_t *answer = NULL;
     CURLcode code;
     long status = 0;
 
-    if (curl == NULL || write_url(&whole, curl, url, request) != 0) {
+    if (curl == NULL || write_url(&whole, curl, url, request) != 0 ||
+        (remote->token != NULL && headers == NULL)) {
         request_refuse(request, 500, "memory is short");
         goto out;
     }
+    if (headers != NULL)
+        curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    if (remote->ca != NULL)
+        curl_easy_setopt(curl, CURLOPT_CAINFO, remote->ca);
+    curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, why);
     curl_easy_setopt(curl, CURLOPT_URL, (const char *)whole.bytes);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_bytes);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, &body);
@@ -101,9 +144,7 @@ json_t *remote_answer(const char *url, struct request *request)
         curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
     code = curl_easy_perform(curl);
     if (code != CURLE_OK) {
-        request_refuse(request, 503,
-            "No server at %s (%s). Start `kieker-collector`, or give --database FILE", url,
-            curl_easy_strerror(code));
+        refuse_code(request, remote, code, why);
         goto out;
     }
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
@@ -113,5 +154,6 @@ out:
     buffer_fini(&body);
     if (curl != NULL)
         curl_easy_cleanup(curl);
+    curl_slist_free_all(headers);
     return answer;
 }

@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "query/secret.h"
+
 struct source {
     struct store_reader *reader;
-    char *url;
+    struct remote remote; /* its url NULL: a database */
 };
 
 static char *address(const char *given)
@@ -47,22 +49,55 @@ static struct store_reader *open_database(const char *given, char *error, size_t
     return reader;
 }
 
-struct source *source_open(const char *database, const char *server, char *error, size_t error_size)
+/* What was given, else what the environment says; NULL: neither, or nothing. */
+static const char *given(const char *value, const char *variable)
+{
+    if (value == NULL)
+        value = getenv(variable);
+    return value != NULL && *value != '\0' ? value : NULL;
+}
+
+static int open_remote(
+    struct remote *remote, const struct place *place, const char *server, char *error, size_t size)
+{
+    const char *ca = given(place->ca, "KIEKER_CA");
+    const char *file = given(place->token_file, "KIEKER_TOKEN_FILE");
+    const char *token = given(NULL, "KIEKER_TOKEN");
+
+    remote->url = address(server);
+    if (ca != NULL)
+        remote->ca = strdup(ca);
+    if (place->token_file == NULL && token != NULL) {
+        remote->token = strdup(token);
+        remote->token_size = strlen(token);
+    } else if (file != NULL) {
+        remote->token = secret_word(file, &remote->token_size, error, size);
+        if (remote->token == NULL)
+            return -1;
+    }
+    return remote->url == NULL || (ca != NULL && remote->ca == NULL) ? -1 : 0;
+}
+
+struct source *source_open(const struct place *place, char *error, size_t error_size)
 {
     struct source *source = calloc(1, sizeof(*source));
+    const char *server = place->server;
+    int opened = -1;
 
     snprintf(error, error_size, "memory is short");
     if (source == NULL)
         return NULL;
-    if (server == NULL && database == NULL)
+    if (server == NULL && place->database == NULL)
         server = getenv("KIEKER_SERVER");
-    if (server != NULL && *server != '\0')
-        source->url = address(server);
-    else
-        source->reader = open_database(database, error, error_size);
-    if (source->url != NULL || source->reader != NULL)
+    if (server != NULL && *server != '\0') {
+        opened = open_remote(&source->remote, place, server, error, error_size);
+    } else {
+        source->reader = open_database(place->database, error, error_size);
+        opened = source->reader != NULL ? 0 : -1;
+    }
+    if (opened == 0)
         return source;
-    free(source);
+    source_close(source);
     return NULL;
 }
 
@@ -72,17 +107,19 @@ void source_close(struct source *source)
         return;
     if (source->reader != NULL)
         store_reader_close(source->reader);
-    free(source->url);
+    free(source->remote.url);
+    free(source->remote.ca);
+    secret_free(source->remote.token, source->remote.token_size);
     free(source);
 }
 
 const char *source_server(const struct source *source)
 {
-    return source->url;
+    return source->remote.url;
 }
 
 json_t *source_answer(struct source *source, struct request *request)
 {
-    return source->url != NULL ? remote_answer(source->url, request)
-                               : request_answer(request, source->reader);
+    return source->remote.url != NULL ? remote_answer(&source->remote, request)
+                                      : request_answer(request, source->reader);
 }

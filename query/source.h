@@ -8,12 +8,17 @@
 
 struct source;
 
+/* Where to look, as it was given; each may be NULL. */
+struct place {
+    const char *database, *server;
+    const char *ca, *token_file; /* see remote */
+};
+
 /*
  * Opens the server, if one is given, else the database; of both NULL: what the environment says,
  * else the default database. NULL with the sentence in `error`.
  */
-struct source *source_open(
-    const char *database, const char *server, char *error, size_t error_size);
+struct source *source_open(const struct place *place, char *error, size_t error_size);
 void source_close(struct source *source);
 
 /* The server's address without a slash behind, or NULL if it is a database. */
@@ -22,7 +27,13 @@ const char *source_server(const struct source *source);
 /* As request_answer; status may also be 503: the server is not there. */
 json_t *source_answer(struct source *source, struct request *request);
 
-/* For source.c: the same of a server. `url` has no slash behind. */
-json_t *remote_answer(const char *url, struct request *request);
+/* For source.c: a server. */
+struct remote {
+    char *url; /* no slash behind */
+    char *ca;  /* file with the authorities to believe; NULL: the system's */
+    char *token;
+    size_t token_size;
+};
+json_t *remote_answer(const struct remote *remote, struct request *request);
 
 #endif

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "server/tls_private.h"
-#include "web/secret.h"
+#include "query/secret.h"
 
 /* As few calls as may be for what lies in the socket; given back while nothing comes. */
 #define READ_AHEAD ((size_t)64 << 10)

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "web/secret.h"
+#include "query/secret.h"
 
 #define CHAIN_MAX 16 /* certificates: the server's, and those that signed it */
 

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "web/token.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -13,7 +11,7 @@
 #include <sys/random.h>
 #include <time.h>
 
-#include "web/secret.h"
+#include "query/secret.h"
 
 #define SESSION_BYTES ((TOKEN_SESSION_TEXT - 1) / 2)
 #define ADDRESSES 256 /* that failures are counted of; the oldest one is forgotten for another */
@@ -32,56 +30,33 @@ struct failures {
 struct token {
     char *path;
     pthread_mutex_t lock;
-    char *file, *text; /* the file's bytes, and the token among them */
-    size_t file_size, size;
+    char *text;
+    size_t size;
     struct session sessions[TOKEN_SESSIONS];
     uint64_t uses;
     struct failures failures[ADDRESSES];
 };
 
-/* The one word that the file holds. 0, or -1 with a sentence. */
-static int find_word(
-    const char *path, char *file, char **word, size_t *size, char *error, size_t error_size)
+static int load(struct token *t, char *error, size_t error_size)
 {
-    char *end;
+    size_t size;
+    char *text = secret_word(t->path, &size, error, error_size);
 
-    *word = file + strspn(file, " \t\r\n");
-    for (end = *word; isgraph((unsigned char)*end); end++)
-        continue;
-    *size = (size_t)(end - *word);
-    if (end[strspn(end, " \t\r\n")] != '\0')
-        snprintf(error, error_size,
-            "%.500s must hold the token alone, one word of ASCII characters: openssl rand -hex 32 "
-            "makes one",
-            path);
-    else if (*size < TOKEN_SHORTEST)
+    if (text == NULL)
+        return -1;
+    if (size < TOKEN_SHORTEST) {
         snprintf(error, error_size,
             "the token in %.500s is shorter than %d characters, and could be guessed: openssl rand "
             "-hex 32 makes one",
-            path, TOKEN_SHORTEST);
-    else
-        return 0;
-    return -1;
-}
-
-static int load(struct token *t, char *error, size_t error_size)
-{
-    size_t file_size, size;
-    char *file = secret_read(t->path, &file_size, error, error_size), *word;
-
-    if (file == NULL)
-        return -1;
-    if (find_word(t->path, file, &word, &size, error, error_size) < 0) {
-        secret_free(file, file_size);
+            t->path, TOKEN_SHORTEST);
+        secret_free(text, size);
         return -1;
     }
     pthread_mutex_lock(&t->lock);
-    if (t->text == NULL || t->size != size || memcmp(t->text, word, size) != 0)
+    if (t->text == NULL || t->size != size || memcmp(t->text, text, size) != 0)
         memset(t->sessions, 0, sizeof(t->sessions));
-    secret_free(t->file, t->file_size);
-    t->file = file;
-    t->file_size = file_size;
-    t->text = word;
+    secret_free(t->text, t->size);
+    t->text = text;
     t->size = size;
     pthread_mutex_unlock(&t->lock);
     return 0;
@@ -112,7 +87,7 @@ void token_close(struct token *t)
     if (t == NULL)
         return;
     pthread_mutex_destroy(&t->lock);
-    secret_free(t->file, t->file_size);
+    secret_free(t->text, t->size);
     free(t->path);
     explicit_bzero(t->sessions, sizeof(t->sessions));
     free(t);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "web/secret.h"
+#include "query/secret.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -70,6 +71,30 @@ char *secret_read(const char *path, size_t *size, char *error, size_t error_size
     bytes[got] = '\0';
     *size = (size_t)got;
     return bytes;
+}
+
+char *secret_word(const char *path, size_t *size, char *error, size_t error_size)
+{
+    char *word = secret_read(path, size, error, error_size);
+    size_t start, length = 0;
+
+    if (word == NULL)
+        return NULL;
+    start = strspn(word, " \t\r\n");
+    while (isgraph((unsigned char)word[start + length]))
+        length++;
+    if (length > 0 && start + length + strspn(word + start + length, " \t\r\n") == *size) {
+        memmove(word, word + start, length);
+        explicit_bzero(word + length, *size - length);
+        *size = length;
+        return word;
+    }
+    snprintf(error, error_size,
+        "%.500s must hold the token alone, one word of ASCII characters: openssl rand -hex 32 makes "
+        "one",
+        path);
+    secret_free(word, *size);
+    return NULL;
 }
 
 void secret_free(char *secret, size_t size)

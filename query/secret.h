@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Files that hold a secret, a token or a private key: refused where others may read them. */
-#ifndef KIEKER_WEB_SECRET_H
-#define KIEKER_WEB_SECRET_H
+#ifndef KIEKER_QUERY_SECRET_H
+#define KIEKER_QUERY_SECRET_H
 
 #include <stddef.h>
 
@@ -13,6 +13,9 @@
  * it no secret: then it is refused.
  */
 char *secret_read(const char *path, size_t *size, char *error, size_t error_size);
+
+/* The same of a file that holds one word of ASCII characters, and white space around it. */
+char *secret_word(const char *path, size_t *size, char *error, size_t error_size);
 
 /* Overwrites the bytes first. */
 void secret_free(char *secret, size_t size);
