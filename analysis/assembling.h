@@ -40,6 +40,7 @@ struct open_trace {
 /* An operation as one stream names it. */
 struct resolved {
     int32_t class_id;
+    int whole; /* of an operation execution, whose one string names the class, too */
     uint32_t host;
     uint32_t operation, deployed;
 };

@@ -194,21 +194,26 @@ int resolve(struct stream *stream, const struct record *record, unsigned signatu
     struct model *model = &stream->assembler->model;
     struct registry_entry *entry;
     struct resolved *known;
+    int whole = class == signature, taken;
 
     if (record->registry->redefined != stream->redefined)
         forget(stream, record->registry);
     entry = registry_get(record->registry, signature_id);
     known = entry ? find_resolved(stream, entry, signature_id, class_id) : NULL;
+    /* An event whose two strings are one and the same is something else: it is not remembered. */
+    taken = known && known->whole != whole;
+    if (taken)
+        known = NULL;
     if (known && known->host == host) {
         *resolved = *known;
         return 0;
     }
-    *resolved = (struct resolved){.class_id = class_id, .host = host};
+    *resolved = (struct resolved){.class_id = class_id, .whole = whole, .host = host};
     resolved->operation = known ? known->operation : operation_of(stream, record, signature, class);
     if (resolved->operation == 0 ||
         (resolved->deployed = model_deployed(model, resolved->operation, host)) == 0)
         return -1;
-    if (known == NULL && entry && registry_get(record->registry, class_id) &&
+    if (known == NULL && !taken && entry && registry_get(record->registry, class_id) &&
         (known = add_resolved(stream, entry, signature_id, class_id)) == NULL)
         return -1;
     if (known)

@@ -25,7 +25,7 @@ static int try_file(const char *path)
         return -1;
     }
     rewind(file);
-    bytes = malloc((size_t)size + 1);
+    bytes = malloc(size > 0 ? (size_t)size : 1); /* no more: a read behind it is seen */
     if (bytes == NULL || fread(bytes, 1, (size_t)size, file) != (size_t)size) {
         perror(path);
         return -1;
