@@ -33,6 +33,8 @@ judge() {
         foreign["curl/"] = "query"
         foreign["jansson.h"] = "query web server"
         foreign["zstd"] = "storage"
+        foreign["archive"] = "record"
+        foreign["zlib.h"] = "record"
         foreign["check.h"] = "tests"
     }
     function refuse(reason) {
