@@ -55,7 +55,7 @@ int logtext_map_line(struct registry *map, const char *line, size_t length)
 {
     const char *at = line, *end = line + length;
     char *text;
-    int32_t id;
+    int32_t id = 0;
     int put;
 
     if (at < end && *at == '$')
@@ -389,7 +389,7 @@ enum logtext_result logtext_line(struct logtext *text, const char *line, size_t 
     const struct registry_entry *class;
     struct token token;
     int64_t logged;
-    int32_t id;
+    int32_t id = 0;
 
     if (length == 0)
         return LOGTEXT_EMPTY;
@@ -474,7 +474,7 @@ enum logtext_result logtext_bridge(
 int logtext_begins(const char *line, size_t length)
 {
     const char *end = line + length, *at;
-    int32_t id;
+    int32_t id = 0;
 
     if (length == 0 || *line != '$')
         return 0;
