@@ -26,6 +26,7 @@ static struct fixture {
     struct texts causes;
     struct stream_source source;
     struct stream stream;
+    unsigned char buffer[STREAM_BYTES];
     struct clock clock;
     struct track_sink sink;
     struct wire wire;
@@ -38,9 +39,9 @@ static void connect_stream(void)
 {
     wire_fini(&f.wire);
     wire_init(&f.wire);
-    stream_restart(&f.stream, "kieker:agent version=1");
+    stream_restart(&f.stream);
     f.sink.stream = &f.stream;
-    f.sink.connection++;
+    f.sink.session++;
 }
 
 /* Appends to what was heard, as long as that has room: tests with many records look at the numbers.
@@ -137,7 +138,8 @@ static void set_up(void)
     for (int i = 0; i < OPERATIONS; i++)
         operations_add(&f.operations, &"abcd"[i], 1, "module", 6);
     f.source = (struct stream_source){&f.operations, &f.causes, "host"};
-    ck_assert_int_eq(stream_init(&f.stream, &f.source), 0);
+    stream_init(&f.stream, &f.source);
+    stream_use(&f.stream, f.buffer);
     clock_init(&f.clock);
     f.sink.clock = &f.clock;
     f.sink.operations = &f.operations;

@@ -14,8 +14,9 @@
 #include "agent/core/say.h"
 #include "agent/core/sender.h"
 #include "agent/core/writer.h"
+#include "record/talk.h"
 
-#define HELLO_MAX 4000u
+#define HELLO_MAX 3900u /* of TALK_TEXT_MAX: where the stream goes on is added */
 #define HOST_MAX 256u
 #define EXIT_NS 2000000000u /* patience where a library ends the process by exit() */
 #define NAP_NS 1000000
@@ -31,6 +32,7 @@ static struct agent {
     void (*on_forked)(void);
     _Atomic int holding; /* see agent_hold */
     char hello[HELLO_MAX], host[HOST_MAX];
+    uint64_t patience;
     int quiet;
     pthread_mutex_t forking; /* from before a fork until after it */
     int parked;              /* the sender has no thread meanwhile */
@@ -127,7 +129,7 @@ static size_t add_pair(char *to, size_t used, const char *key, const char *value
 static void make_hello(void)
 {
     char pid[24];
-    size_t used = (size_t)sprintf(agent.hello, "kieker:agent version=1");
+    size_t used = (size_t)sprintf(agent.hello, TALK_AGENT " version=2");
 
     snprintf(pid, sizeof(pid), "%ld", (long)getpid());
     used = add_pair(agent.hello, used, "language", agent.language);
@@ -143,6 +145,7 @@ static struct sender *new_sender(char *error, size_t error_size)
         .hello = agent.hello,
         .source = {&agent.operations, &agent.causes, agent.host},
         .unfinished = agent.cause_unfinished,
+        .patience = agent.patience,
         .quiet = agent.quiet,
     };
 
@@ -285,6 +288,7 @@ static int copy_options(const struct agent_options *options)
     agent.language = strdup(options->language);
     agent.run = strdup(options->run);
     agent.program = strdup(options->program);
+    agent.patience = options->patience;
     rings.when_full = options->when_full;
     rings.record = options->record;
     rings.on_wait = options->on_wait;

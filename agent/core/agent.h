@@ -26,6 +26,7 @@ struct agent_options {
     const char *writer; /* see writer.h */
     enum agent_when_full when_full;
     enum agent_record record;
+    uint64_t patience;    /* how long one waits for a collector that is gone, ns */
     const char *language; /* for the stream's first entry */
     const char *run;      /* the recording's label, or "" */
     const char *program;  /* path or name of what runs, or "" */
@@ -43,6 +44,8 @@ struct agent_options {
     COUNTER(sent, "records handed to the writer")                                                  \
     COUNTER(bytes, "bytes handed to the writer")                                                   \
     COUNTER(connections, "connections made")                                                       \
+    COUNTER(resumed, "connections on which the stream went on where it had been broken")           \
+    COUNTER(unacknowledged, "bytes that the collector has not yet said to have stored")            \
     COUNTER(dropped_ring_full, "records dropped because a thread's ring was full")                 \
     COUNTER(dropped_disconnected, "records dropped because no collector took them")                \
     COUNTER(dropped_queue_full, "records that the program handed over dropped: no room")           \

@@ -27,7 +27,7 @@ static void follow(struct track_sink *sink, struct ring *ring, uint64_t fiber)
  */
 static struct track_parent parent_of(struct track_sink *sink, uint64_t split)
 {
-    struct track_parent parent = {.connection = 0};
+    struct track_parent parent = {.session = 0};
 
     for (struct ring *ring = rings.reading; ring != NULL; ring = ring->next) {
         if (tracks_find_split(sink->tracks, split, &parent))
@@ -138,6 +138,13 @@ uint64_t drain_rings(struct track_sink *sink, uint64_t *dropped)
     }
     activation_settle(sink->operations);
     return taken;
+}
+
+void drain_lose(struct track_sink *sink, const struct map *first)
+{
+    for (struct ring *ring = rings.reading; ring != NULL; ring = ring->next)
+        track_lose(&ring->track, sink, first);
+    tracks_lose(sink->tracks, sink, first);
 }
 
 void drain_close(struct track_sink *sink)

@@ -60,9 +60,9 @@ static void tell_losses(struct rounds *rounds)
              losses = rounds->ring_dropped + outlet->sink.lost + queue + no_memory;
     char text[240];
 
-    if (rounds->told_connection != outlet->sink.connection)
+    if (rounds->told_session != outlet->sink.session)
         rounds->told = 0;
-    rounds->told_connection = outlet->sink.connection;
+    rounds->told_session = outlet->sink.session;
     if (losses == rounds->told)
         return;
     snprintf(text, sizeof(text),

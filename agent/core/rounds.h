@@ -14,8 +14,8 @@ struct rounds {
     struct clock clock;
     uint64_t refine_at, refine_after;
     uint64_t ring_dropped;            /* as of the last round */
-    uint64_t told, told_at;           /* all losses, when this connection was last told */
-    uint32_t told_connection;         /* which one that was */
+    uint64_t told, told_at;           /* all losses, when this stream was last told */
+    uint32_t told_session;            /* which one that was */
     _Atomic uint64_t lost, unmatched; /* as of the last round */
 };
 
@@ -33,7 +33,7 @@ struct rounds_result rounds_go(struct rounds *rounds);
 /* How many ns from now the next round is due, if nobody asks for one before. */
 uint64_t rounds_pause(const struct rounds *rounds);
 
-/* The last round: sends what there is, and ends the connection. */
+/* The last round: sends what there is, and ends the stream. */
 void rounds_end(struct rounds *rounds);
 
 #endif

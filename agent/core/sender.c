@@ -65,6 +65,7 @@ struct sender *sender_new(const struct sender_options *options, char *error, siz
         return NULL;
     }
     outlet->complained = options->quiet;
+    outlet->patience = options->patience;
     outlet->sink.next_trace = first_trace();
     outlet->sink.is_of_executions = rings.record == AGENT_EXECUTIONS;
     outlet->sink.unfinished = options->unfinished;
@@ -229,6 +230,8 @@ void sender_stats(const struct sender *sender, struct agent_stats *stats)
     stats->sent += atomic_load(&outlet->sent);
     stats->bytes += atomic_load(&outlet->bytes);
     stats->connections += atomic_load(&outlet->connections);
+    stats->resumed += atomic_load(&outlet->resumed);
+    stats->unacknowledged += atomic_load(&outlet->unacknowledged);
     stats->dropped_queue_full += loose_dropped();
     stats->dropped_disconnected += atomic_load(&sender->rounds.lost);
     stats->unmatched += atomic_load(&sender->rounds.unmatched);

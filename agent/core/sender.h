@@ -17,6 +17,7 @@ struct sender_options {
     const char *hello;           /* the stream's first entry; lent until the sender is freed */
     struct stream_source source; /* lent likewise */
     uint32_t unfinished;         /* see track.h */
+    uint64_t patience;           /* with a collector that is gone, see outlet.h */
     int quiet; /* an absent collector has been reported by the parent process already */
 };
 

@@ -20,18 +20,15 @@
 #define HEAD 12u /* bytes in front of a text, or of a record's fields */
 #define LOOSE_TEXTS (1u << 16)
 
-int stream_init(struct stream *stream, const struct stream_source *source)
+void stream_init(struct stream *stream, const struct stream_source *source)
 {
     memset(stream, 0, sizeof(*stream));
     stream->source = source;
     texts_init(&stream->loose_texts, LOOSE_TEXTS);
-    stream->buffer = malloc(STREAM_BYTES);
-    return stream->buffer == NULL ? -1 : 0;
 }
 
 void stream_fini(struct stream *stream)
 {
-    free(stream->buffer);
     free(stream->names.of);
     free(stream->causes.of);
     free(stream->signatures.of);
@@ -119,10 +116,10 @@ static void forget(struct stream_ids *ids)
         memset(ids->of, 0, ids->capacity * sizeof(*ids->of));
 }
 
-void stream_restart(struct stream *stream, const char *hello)
+void stream_restart(struct stream *stream)
 {
     stream_taken(stream);
-    stream->next_id = 0;
+    stream->next_id = STREAM_FIRST_ID;
     memset(stream->classes, 0, sizeof(stream->classes));
     forget(&stream->names);
     forget(&stream->causes);
@@ -131,7 +128,6 @@ void stream_restart(struct stream *stream, const char *hello)
     forget(&stream->scratch);
     if (stream->pairs != NULL)
         memset(stream->pairs, 0, stream->pair_capacity * sizeof(*stream->pairs));
-    stream_put_text(stream, hello);
     stream->host = announce_text(stream, stream->source->host);
     stream->session = announce_text(stream, STREAM_NO_SESSION);
     put_metadata(stream);
@@ -159,23 +155,15 @@ static size_t size_of(const struct record_type *type, const unsigned char *field
     return (size_t)(cursor.next - fields);
 }
 
-uint64_t stream_records_behind(const struct stream *stream, size_t byte)
+void stream_item(const struct stream *stream, const unsigned char *at, struct stream_item *item)
 {
-    uint64_t records = 0;
-    size_t at = 0;
-
-    while (at < stream->used) {
-        const unsigned char *item = stream->buffer + at;
-        const struct record_type *type;
-
-        if (bytes_get32(item) == UINT32_MAX) {
-            at += HEAD + bytes_get32(item + 8);
-            continue;
-        }
-        type = type_of(stream, bytes_get32(item));
-        assert(type != NULL);
-        at += HEAD + size_of(type, item + HEAD);
-        records += at > byte && type->role != ROLE_TRACE_METADATA && type->role != ROLE_METADATA;
+    if (bytes_get32(at) == UINT32_MAX) {
+        *item = (struct stream_item){.end = at + HEAD + bytes_get32(at + 8)};
+        return;
     }
-    return records;
+    item->type = type_of(stream, bytes_get32(at));
+    assert(item->type != NULL);
+    item->fields = at + HEAD;
+    item->end = item->fields + size_of(item->type, item->fields);
+    item->is_counted = stream_counts(item->type);
 }

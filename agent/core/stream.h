@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The agent's side of one Kieker stream: a buffer of registry entries and records, and the registry
- * of what this stream has announced. It knows no socket: whoever owns it takes the bytes out. One
+ * The agent's side of one Kieker stream: registry entries and records, written into a buffer that
+ * its owner lends, and the registry of what this stream has announced. It knows no socket. One
  * thread at a time.
  *
  * The records of a trace have an encoder of their own, since it is what the agent's throughput
@@ -50,10 +50,10 @@ struct stream_ids {
 
 struct stream {
     const struct stream_source *source;
-    unsigned char *buffer; /* `used` of STREAM_BYTES */
+    unsigned char *buffer; /* `used` of STREAM_BYTES; lent */
     size_t used;
     uint64_t records; /* that are in the buffer, TraceMetadata and the like left out */
-    uint32_t next_id;
+    uint32_t next_id; /* of the next text that is announced */
     uint32_t classes[RECORD_TYPES]; /* their ids; 0, which is the hello's: not announced */
     struct stream_head heads[RECORD_TYPES];
     uint32_t session, host;
@@ -67,13 +67,30 @@ struct stream {
     struct stream_ids loose, scratch;
 };
 
-/* 0, or -1 when memory is short. stream_fini in either case. */
-int stream_init(struct stream *stream, const struct stream_source *source);
+/* It has no buffer yet. */
+void stream_init(struct stream *stream, const struct stream_source *source);
 void stream_fini(struct stream *stream);
 
-/* Begins anew, as on a new connection: nothing in the buffer, nothing announced but `hello` and the
- * metadata. */
-void stream_restart(struct stream *stream, const char *hello);
+/* Writes into that buffer from now on, of STREAM_BYTES, in which there is nothing. */
+static inline void stream_use(struct stream *stream, unsigned char *buffer)
+{
+    stream->buffer = buffer;
+    stream->used = 0;
+    stream->records = 0;
+}
+
+/* Begins anew: nothing in the buffer, nothing announced but the metadata. Id 0 is left out: it is
+ * the hello's, see preamble.h. */
+void stream_restart(struct stream *stream);
+
+#define STREAM_FIRST_ID 1u
+
+/* Whether records of that type are counted: those are not that only tell of a trace, or of the
+ * stream. */
+static inline int stream_counts(const struct record_type *type)
+{
+    return type->role != ROLE_TRACE_METADATA && type->role != ROLE_METADATA;
+}
 
 /* Whether everything that one stream_put_* writes still fits. */
 static inline int stream_has_room(const struct stream *stream)
@@ -88,8 +105,15 @@ static inline void stream_taken(struct stream *stream)
     stream->records = 0;
 }
 
-/* How many of the records in the buffer do not lie before that byte. */
-uint64_t stream_records_behind(const struct stream *stream, size_t byte);
+struct stream_item {
+    const unsigned char *end;       /* behind its last byte */
+    const struct record_type *type; /* NULL: an entry */
+    const unsigned char *fields;    /* of a record */
+    int is_counted;                 /* see stream_counts */
+};
+
+/* The item at `at`, in bytes that this stream has written since it began. */
+void stream_item(const struct stream *stream, const unsigned char *at, struct stream_item *item);
 
 /* Announces a text that no record refers to. */
 void stream_put_text(struct stream *stream, const char *text);
@@ -139,6 +163,9 @@ uint32_t stream_id(
 
 /* Announces the class of a type. */
 void stream_announce_class(struct stream *stream, enum record_id type);
+
+/* The name of an operation as executions have it, into `signature` (STREAM_TEXT_MAX); its size. */
+size_t stream_signature(const struct stream *stream, uint32_t operation, char *signature);
 
 /* Writes a record's head, and its class before it if that is new; gives where the fields begin. */
 static inline unsigned char *stream_put_head(struct stream *stream, enum record_id type)

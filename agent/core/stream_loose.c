@@ -98,5 +98,5 @@ void stream_put_loose(
     }
     assert(at == values + size);
     stream->used = (size_t)(to - stream->buffer);
-    stream->records += type->role != ROLE_TRACE_METADATA && type->role != ROLE_METADATA;
+    stream->records += stream_counts(type);
 }

@@ -126,12 +126,12 @@ static char *put_part(char *at, const struct text *part, int is_operation)
     return at;
 }
 
-static uint32_t announce_signature(struct stream *stream, uint32_t number)
+size_t stream_signature(const struct stream *stream, uint32_t number, char *signature)
 {
     const struct operations *operations = stream->source->operations;
     const struct operation *operation = operations_get(operations, number);
     const struct text *component = texts_get(&operations->texts, operation->component);
-    char signature[STREAM_TEXT_MAX], *end = signature;
+    char *end = signature;
 
     end = put_part(end, component, 0);
     if (component->size > 0)
@@ -139,7 +139,15 @@ static uint32_t announce_signature(struct stream *stream, uint32_t number)
     end = put_part(end, texts_get(&operations->texts, operation->name), 1);
     *end++ = '(';
     *end++ = ')';
-    return stream_id(stream, &stream->signatures, number, signature, (size_t)(end - signature));
+    return (size_t)(end - signature);
+}
+
+static uint32_t announce_signature(struct stream *stream, uint32_t number)
+{
+    char signature[STREAM_TEXT_MAX];
+    size_t size = stream_signature(stream, number, signature);
+
+    return stream_id(stream, &stream->signatures, number, signature, size);
 }
 
 void stream_put_execution(struct stream *stream, int64_t trace, uint32_t operation, int64_t begun,

@@ -8,6 +8,7 @@
 #include "agent/core/operations.h"
 #include "agent/core/ring.h"
 #include "agent/core/stream.h"
+#include "record/map.h"
 
 #define FRAMES_FIRST 8u
 #define CAUSE_MASK ((1u << 29) - 1)
@@ -24,7 +25,7 @@ void track_fini(struct track *track)
     memset(track, 0, sizeof(*track));
 }
 
-/* 1 when the stream can take one more event; 0 without a connection. */
+/* 1 when the stream can take one more event; 0 without a stream. */
 static int has_room(struct track_sink *sink)
 {
     if (sink->stream != NULL && __builtin_expect(!stream_has_room(sink->stream), 0))
@@ -47,15 +48,15 @@ static void count_open(struct track *track)
             track->frames[i].order = track->order++;
 }
 
-/* Begins a trace on this connection, with the calls that are open. 0 when the connection broke
+/* Begins a trace in this stream, with the calls that are open. 0 when the stream was given up
  * meanwhile. */
 static int announce(struct track *track, struct track_sink *sink)
 {
-    int has_parent = track->parent.connection == sink->connection;
+    int has_parent = track->parent.session == sink->session;
 
     track->trace = sink->next_trace++;
     track->order = 0;
-    track->connection = sink->connection;
+    track->session = sink->session;
     if (sink->is_of_executions) {
         count_open(track);
         return 1;
@@ -63,7 +64,7 @@ static int announce(struct track *track, struct track_sink *sink)
     stream_put_trace(sink->stream, track->trace, track->thread_id,
         has_parent ? track->parent.trace : track->trace,
         has_parent ? track->parent.order : STREAM_NO_PARENT);
-    track->parent.connection = 0;
+    track->parent.session = 0;
     for (size_t i = 0; i < track->depth; i++) {
         struct track_frame *frame = &track->frames[i];
 
@@ -71,6 +72,7 @@ static int announce(struct track *track, struct track_sink *sink)
             continue;
         if (!has_room(sink))
             return 0;
+        frame->order = track->order;
         put(track, sink, STREAM_BEFORE, frame->at, frame->operation, 0);
         if (frame->lost) {
             frame->lost = 0;
@@ -85,7 +87,7 @@ static int is_ready(struct track *track, struct track_sink *sink)
 {
     if (!has_room(sink))
         return 0;
-    return track->connection == sink->connection || announce(track, sink);
+    return track->session == sink->session || announce(track, sink);
 }
 
 static int grow(struct track *track)
@@ -119,12 +121,12 @@ static void begin(
         return;
     }
     if (track->loud++ == 0)
-        track->connection = 0;
+        track->session = 0;
     ready = is_ready(track, sink);
     frame = &track->frames[track->depth++];
-    *frame = (struct track_frame){.at = at, .operation = number};
+    *frame = (struct track_frame){.at = at, .operation = number, .order = track->order};
     if (sink->is_of_executions) {
-        frame->order = ready ? track->order++ : 0;
+        track->order += ready;
         return;
     }
     frame->lost = !ready;
@@ -244,13 +246,23 @@ struct track_parent track_split(
     struct track *track, struct track_sink *sink, const struct ring_entry *entry)
 {
     int64_t at = time_of(track, sink, entry->ticks);
-    struct track_parent parent = {.connection = 0};
+    struct track_parent parent = {.session = 0};
 
     if (sink->is_of_executions || track->loud == 0 || !is_ready(track, sink))
         return parent;
-    parent = (struct track_parent){track->trace, track->order, sink->connection};
+    parent = (struct track_parent){track->trace, track->order, sink->session};
     stream_put_split(sink->stream, at, track->trace, track->order++);
     return parent;
+}
+
+void track_lose(struct track *track, const struct track_sink *sink, const struct map *first)
+{
+    uint32_t from =
+        track->session == sink->session ? map_get(first, (uint64_t)track->trace) : MAP_NONE;
+
+    for (size_t i = track->depth; from != MAP_NONE && i-- > 0;)
+        if (!track->frames[i].is_mute && track->frames[i].order >= from)
+            track->frames[i].lost = 1;
 }
 
 void track_close(struct track *track, struct track_sink *sink, uint64_t ticks)

@@ -111,6 +111,12 @@ void tracks_close(struct tracks *tracks, struct track_sink *sink, uint64_t ticks
     }
 }
 
+void tracks_lose(struct tracks *tracks, const struct track_sink *sink, const struct map *first)
+{
+    for (uint32_t i = 0; i < tracks->count; i++)
+        track_lose(tracks->all[i], sink, first);
+}
+
 void tracks_put_split(struct tracks *tracks, uint64_t split, struct track_parent parent)
 {
     if (tracks->splits == NULL)

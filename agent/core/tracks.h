@@ -27,6 +27,9 @@ void tracks_leave(struct tracks *tracks, struct track *track);
 /* Ends the open calls of all of them. Those without a reader are gone then. */
 void tracks_close(struct tracks *tracks, struct track_sink *sink, uint64_t ticks);
 
+/* track_lose for all of them. */
+void tracks_lose(struct tracks *tracks, const struct track_sink *sink, const struct map *first);
+
 /* Where the split of that number is. */
 void tracks_put_split(struct tracks *tracks, uint64_t split, struct track_parent parent);
 

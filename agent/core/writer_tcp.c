@@ -266,6 +266,9 @@ static int finish(struct writer *writer, uint64_t give_up)
         if (heard == 0)
             wait_for(writer, POLLIN, 1);
     }
+    /* A close with something unread resets the connection. */
+    while (heard >= 0 && (heard = hear(writer, text)) == 1)
+        ;
     close_socket(writer);
     return left == 0 || writer->has_ended ? 0 : -1;
 }

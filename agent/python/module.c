@@ -37,11 +37,18 @@ static void on_waited(void *token)
     PyEval_RestoreThread(token);
 }
 
-PyDoc_STRVAR(start_doc, "start(writer, when_full, run, program, record='events')\n\n"
-                        "Starts the agent of this process; when_full is 'block' or 'drop', record "
-                        "'events' or 'executions'. Raises\n"
-                        "ValueError when an option is wrong, RuntimeError when it has been started "
-                        "before.");
+static int is_patience(double seconds)
+{
+    return seconds >= 0 && seconds < 1e6;
+}
+
+PyDoc_STRVAR(start_doc,
+    "start(writer, when_full, run, program, record='events', patience=60.0)\n\n"
+    "Starts the agent of this process; when_full is 'block' or 'drop', record 'events' or "
+    "'executions', patience the\n"
+    "seconds for which a collector that has gone away is waited for. Raises ValueError when an "
+    "option is wrong,\n"
+    "RuntimeError when it has been started before.");
 
 static PyObject *start(PyObject *module, PyObject *arguments)
 {
@@ -51,12 +58,14 @@ static PyObject *start(PyObject *module, PyObject *arguments)
         .on_forked = process_on_forked};
     PyObject *run = NULL, *program = NULL, *result = NULL;
     const char *when_full, *what = "events";
+    double patience = 60.0;
     char error[SAY_MAX];
 
     /* Names as they were on the command line, in whatever encoding. */
-    if (!PyArg_ParseTuple(arguments, "ssO&O&|s:start", &options.writer, &when_full,
-            PyUnicode_FSConverter, &run, PyUnicode_FSConverter, &program, &what))
+    if (!PyArg_ParseTuple(arguments, "ssO&O&|sd:start", &options.writer, &when_full,
+            PyUnicode_FSConverter, &run, PyUnicode_FSConverter, &program, &what, &patience))
         return NULL;
+    options.patience = is_patience(patience) ? (uint64_t)(patience * 1e9) : 0;
     options.run = PyBytes_AS_STRING(run);
     options.program = PyBytes_AS_STRING(program);
     options.when_full = strcmp(when_full, "drop") == 0 ? AGENT_DROP : AGENT_BLOCK;
@@ -66,6 +75,8 @@ static PyObject *start(PyObject *module, PyObject *arguments)
         PyErr_Format(PyExc_ValueError, "when_full must be block or drop, not %s", when_full);
     else if (options.record == AGENT_EVENTS && strcmp(what, "events") != 0)
         PyErr_Format(PyExc_ValueError, "record must be events or executions, not %s", what);
+    else if (!is_patience(patience))
+        PyErr_SetString(PyExc_ValueError, "patience must be a number of seconds");
     else if (agent_start(&options, error, sizeof(error)) != 0)
         PyErr_SetString(agent_is_running() ? PyExc_RuntimeError : PyExc_ValueError, error);
     else
@@ -89,7 +100,7 @@ static PyObject *stop(PyObject *module, PyObject *patience)
     (void)module;
     if (seconds == -1.0 && PyErr_Occurred())
         return NULL;
-    if (!(seconds >= 0 && seconds < 1e6))
+    if (!is_patience(seconds))
         return PyErr_Format(
             PyExc_ValueError, "patience must be a number of seconds, not %R", patience);
     Py_BEGIN_ALLOW_THREADS agent_stop((uint64_t)(seconds * 1e9));

@@ -48,9 +48,11 @@ class Stream(Case):
         done = self.observed(self.program("outer(1)"), agent=["--run", "my run=1 %ü"])
         stream, = done.streams
         hello = stream.entries[0].split(" ")
-        self.assertEqual(hello[:3], ["kieker:agent", "version=1", "language=python"])
+        self.assertEqual(hello[:3], ["kieker:agent", "version=2", "language=python"])
         self.assertRegex(hello[3], r"^pid=\d+$")
-        self.assertEqual(hello[4:], ["run=my%20run%3D1%20%25%C3%BC", "program=" + self.directory + "/program.py"])
+        self.assertEqual(hello[4:6], ["run=my%20run%3D1%20%25%C3%BC", "program=" + self.directory + "/program.py"])
+        self.assertRegex(hello[6], "^session=[0-9a-f]{32}$")
+        self.assertEqual(hello[7:], ["position=0", "registry=0"])
         first = stream.records[0]
         self.assertEqual((first["type"], first["controller"], first["host"], first["unit"], first["offset"], first["debug"]),
                          ("KiekerMetadataRecord", "KIEKER", socket.gethostname(), "NANOSECONDS", 0, False))
@@ -62,7 +64,7 @@ class Stream(Case):
     def test_module_and_no_run(self):
         self.program("outer(1)")
         stream, = self.observed("-m", "program").streams
-        self.assertRegex(stream.entries[0], r"^kieker:agent version=1 language=python pid=\d+ program=program$")
+        self.assertRegex(stream.entries[0], r"^kieker:agent version=2 language=python pid=\d+ program=program session=")
 
     def test_trace_ids_differ_between_processes(self):
         path = self.program("outer(1)")

@@ -197,7 +197,7 @@ class Format(Case):
         text, = self.logged(CALLS)
         binary, = self.logged(CALLS, "binary")[1:]
         own = [entry for entry in text.entries if entry.startswith("kieker:")]
-        self.assertRegex(own[0], r"^kieker:agent version=1 language=python pid=\d+ program=")
+        self.assertRegex(own[0], r"^kieker:agent version=2 language=python pid=\d+ program=")
         self.assertEqual({entry for entry in text.entries if entry not in own},
                          {name for name in TYPES if name.rpartition(".")[2] in {record["type"] for record in text.records}})
         self.assertEqual(len(set(binary.entries)), len(binary.entries))

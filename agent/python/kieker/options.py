@@ -19,10 +19,10 @@ class Option:
     """A row of the table: the command line's --name, KIEKER_NAME in the environment, name = in a configuration file.
 
     choices are the values that it takes, with PREFIX: for all that begin so. A switch is yes or no, and yes when it is given without a value;
-    with other it takes other values, too.
+    with other it takes other values, too. A number is of seconds.
     """
 
-    def __init__(self, name, metavar, default, doc, choices=None, many=False, switch=False, other=False):
+    def __init__(self, name, metavar, default, doc, choices=None, many=False, switch=False, other=False, number=False):
         self.name = name
         self.metavar = metavar
         self.default = default
@@ -31,6 +31,7 @@ class Option:
         self.many = many
         self.switch = switch
         self.other = other
+        self.number = number
         self.key = name.replace("-", "_")
         self.variable = "KIEKER_" + self.key.upper()
 
@@ -44,6 +45,8 @@ class Option:
             return _SWITCH[value.lower()]
         if self.choices and not any(value == choice or (choice.endswith(":") and value.startswith(choice)) for choice in self.choices):
             raise Wrong("%s: %r is none of %s" % (where, value, self.metavar.replace("|", ", ")))
+        if self.number and not (value.isdecimal() and value.isascii() and len(value) <= 5):
+            raise Wrong("%s: %r is not a whole number of seconds below 100000" % (where, value))
         return value
 
 
@@ -69,6 +72,8 @@ OPTIONS = (
            " or one operation execution for each call that has ended", choices=("events", "executions")),
     Option("when-full", "block|drop", "block", "when records cannot be sent as fast as they come: block (the program waits, nothing is lost)"
            " or drop (the program never waits, what is dropped is counted)", choices=("block", "drop")),
+    Option("patience", "SECONDS", "60", "how long the program waits, with --when-full block and no more room for records, for a collector that was there"
+           " and is gone; then records are dropped until it is back. A collector that comes back earlier gets everything", number=True),
     Option("run", "NAME", "", "the name of this recording"),
     Option("weave", "pre|post|monitor|none", "pre", "how calls are seen: pre (modules get probes as they are imported), post (functions get them"
            " once they exist), monitor (no probes: the interpreter's own events) or none (only what the program asks for itself)",
