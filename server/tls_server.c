@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "server/tls_private.h"
 #include "query/secret.h"
@@ -28,7 +30,8 @@ static const char *reason(void)
 
 static int refuse(const char *option, const char *path, char *error, size_t error_size)
 {
-    snprintf(error, error_size, "%.600s cannot be used: %s (--%s)", path, reason(), option);
+    snprintf(error, error_size, "%.600s cannot be used: %s (--%s)", path,
+        access(path, R_OK) != 0 ? strerror(errno) : reason(), option);
     ERR_clear_error();
     return -1;
 }

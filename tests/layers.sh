@@ -29,7 +29,7 @@ judge() {
         foreign["event2/"] = "server storage/clickhouse"
         foreign["microhttpd.h"] = "web"
         foreign["gnutls/"] = "web"
-        foreign["openssl/"] = "server agent/core"
+        foreign["openssl/"] = "server"
         foreign["curl/"] = "query"
         foreign["jansson.h"] = "query web server"
         foreign["zstd"] = "storage"

@@ -420,9 +420,10 @@ START_TEST(ready_file_is_whole)
 
     ck_assert_ptr_nonnull(mkdtemp(directory));
     snprintf(path, sizeof(path), "%s/ready", directory);
-    ck_assert_int_eq(ready_write(path, 1, 2, "/a/b.db", error, sizeof(error)), 0);
+    ck_assert_int_eq(ready_write(path, 1, 3, 2, "/a/b.db", error, sizeof(error)), 0);
     file = fopen(path, "r");
     ck_assert_str_eq(fgets(line, sizeof(line), file), "port=1\n");
+    ck_assert_str_eq(fgets(line, sizeof(line), file), "tls_port=3\n");
     ck_assert_str_eq(fgets(line, sizeof(line), file), "http_port=2\n");
     ck_assert_str_eq(fgets(line, sizeof(line), file), "database=/a/b.db\n");
     snprintf(expected, sizeof(expected), "pid=%ld\n", (long)getpid());
@@ -431,7 +432,7 @@ START_TEST(ready_file_is_whole)
     fclose(file);
     unlink(path);
     ck_assert_int_eq(rmdir(directory), 0); /* no draft is left */
-    ck_assert_int_eq(ready_write(path, 1, 2, "/a/b.db", error, sizeof(error)), -1);
+    ck_assert_int_eq(ready_write(path, 1, 0, 2, "/a/b.db", error, sizeof(error)), -1);
     ck_assert_ptr_nonnull(strstr(error, "--ready-file"));
 }
 END_TEST

@@ -62,7 +62,7 @@ static const struct writer_kind null = {
 };
 
 static const struct writer_kind *const kinds[] = {
-    &writer_tcp, &writer_log_text, &writer_log_binary, &null};
+    &writer_tcp, &writer_tls, &writer_log_text, &writer_log_binary, &null};
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
 int writer_refuse(struct writer *writer, const char *what, const char *why)

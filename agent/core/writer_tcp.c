@@ -20,13 +20,25 @@
 #define CLOSED_BY_PROGRAM "the program has closed the connection"
 #define WAIT_MS 50 /* how often a wait looks whether it should go on */
 
+static int is_tls(const struct writer *writer)
+{
+    return writer->tcp.tls.library != NULL;
+}
+
 /* All bytes of a connection pass through these two: as many as can pass now, 0 if none can, -1 with
  * `error` when the connection has ended or broke. */
 
 static ssize_t transmit(struct writer *writer, const unsigned char *bytes, size_t size)
 {
-    ssize_t sent = send(writer->tcp.socket.fd, bytes, size, MSG_NOSIGNAL);
+    ssize_t sent;
 
+    if (is_tls(writer)) {
+        writer_lock(writer);
+        sent = tls_send(&writer->tcp.tls, bytes, size, writer->error, sizeof(writer->error));
+        writer_unlock(writer);
+        return sent;
+    }
+    sent = send(writer->tcp.socket.fd, bytes, size, MSG_NOSIGNAL);
     if (sent >= 0)
         return sent;
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
@@ -36,8 +48,18 @@ static ssize_t transmit(struct writer *writer, const unsigned char *bytes, size_
 
 static ssize_t receive(struct writer *writer, unsigned char *bytes, size_t size)
 {
-    ssize_t got = recv(writer->tcp.socket.fd, bytes, size, MSG_DONTWAIT);
+    ssize_t got;
+    int ended = 0;
 
+    if (is_tls(writer)) {
+        writer_lock(writer);
+        got = tls_receive(
+            &writer->tcp.tls, bytes, size, &ended, writer->error, sizeof(writer->error));
+        writer_unlock(writer);
+        writer->has_ended = ended;
+        return got;
+    }
+    got = recv(writer->tcp.socket.fd, bytes, size, MSG_DONTWAIT);
     if (got > 0)
         return got;
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
@@ -60,7 +82,10 @@ static int parse(struct writer *writer, const char *host)
 
     if (colon == NULL || colon == host || port < 1 || port > 65535 ||
         strspn(colon + 1, "0123456789") != strlen(colon + 1))
-        return writer_refuse(writer, "the writer must look like tcp://HOST:PORT", "");
+        return writer_refuse(writer,
+            writer->kind == &writer_tls ? "the writer must look like tls://HOST:PORT"
+                                        : "the writer must look like tcp://HOST:PORT",
+            "");
     if (host[0] == '[' && colon[-1] == ']') {
         host++;
         end--;
@@ -122,8 +147,25 @@ static int init(struct writer *writer, const char *address)
     return 0;
 }
 
+static int init_tls(struct writer *writer, const char *address)
+{
+    const char *options = strchrnul(address, '?');
+    char *peer = strndup(address, (size_t)(options - address));
+    int result = -1;
+
+    writer->tcp.socket = DESCRIPTOR_NONE;
+    if (peer == NULL || asprintf(&writer->name, "tls://%s", peer) < 0)
+        writer_refuse(writer, "out of memory", "");
+    else if (init(writer, peer) == 0)
+        result = tls_init(&writer->tcp.tls, *options == '?' ? options + 1 : "", writer->error,
+            sizeof(writer->error));
+    free(peer);
+    return result;
+}
+
 static void fini(struct writer *writer)
 {
+    tls_fini(&writer->tcp.tls);
     close_socket(writer);
     if (writer->tcp.addresses != NULL)
         freeaddrinfo(writer->tcp.addresses);
@@ -134,6 +176,7 @@ static void drop(struct writer *writer)
 {
     struct sockaddr none = {.sa_family = AF_UNSPEC};
 
+    tls_drop(&writer->tcp.tls);
     if (!descriptor_is_ours(&writer->tcp.socket) ||
         connect(writer->tcp.socket.fd, &none, sizeof(none)) != 0)
         close_socket(writer);
@@ -158,11 +201,27 @@ static int ask(struct writer *writer)
     return -1;
 }
 
+/* 1 the peer is who it should be, 0 not yet, -1 refused. */
+static int agree(struct writer *writer)
+{
+    int agreed;
+
+    if (!is_tls(writer))
+        return 1;
+    writer_lock(writer);
+    agreed = tls_agree(&writer->tcp.tls, writer->tcp.socket.fd, writer->tcp.host, writer->error,
+        sizeof(writer->error));
+    writer_unlock(writer);
+    if (agreed == 0 && clock_steady() >= writer->tcp.deadline)
+        return writer_refuse(writer, "TLS could not be agreed on in time", "");
+    return agreed;
+}
+
 /* 1 answered, 0 not yet, -1 refused. */
 static int answer(struct writer *writer)
 {
     struct pollfd wait = {.fd = writer->tcp.socket.fd, .events = POLLOUT};
-    int failure = 0, one = 1;
+    int failure = 0, one = 1, agreed;
     socklen_t size = sizeof(failure);
 
     if (!descriptor_is_ours(&writer->tcp.socket))
@@ -177,8 +236,10 @@ static int answer(struct writer *writer)
     if (failure != 0)
         return writer_refuse(writer, strerror(failure), "");
     setsockopt(writer->tcp.socket.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    answers_begin(&writer->tcp.answers);
-    return 1;
+    agreed = agree(writer);
+    if (agreed == 1)
+        answers_begin(&writer->tcp.answers);
+    return agreed;
 }
 
 static int connect_on(struct writer *writer)
@@ -246,6 +307,7 @@ static int write_all(struct writer *writer, const unsigned char *bytes, size_t s
 
 static void end(struct writer *writer)
 {
+    tls_end(&writer->tcp.tls);
     shutdown(writer->tcp.socket.fd, SHUT_WR);
 }
 
@@ -275,6 +337,7 @@ static int finish(struct writer *writer, uint64_t give_up)
 
 static void disown(struct writer *writer)
 {
+    tls_disown(&writer->tcp.tls);
     descriptor_close(&writer->tcp.socket);
 }
 
@@ -286,6 +349,25 @@ const struct writer_kind writer_tcp = {
     .present = "the collector at",
     .back = "is there: records are sent from now on",
     .init = init,
+    .fini = fini,
+    .connect = connect_on,
+    .hear = hear,
+    .write = write_all,
+    .end = end,
+    .wait = wait_to_hear,
+    .finish = finish,
+    .drop = drop,
+    .disown = disown,
+};
+
+const struct writer_kind writer_tls = {
+    .form = "tls://HOST:PORT",
+    .prefix = "tls://",
+    .absent = "no collector at",
+    .until = "there is one",
+    .present = "the collector at",
+    .back = "is there: records are sent from now on",
+    .init = init_tls,
     .fini = fini,
     .connect = connect_on,
     .hear = hear,

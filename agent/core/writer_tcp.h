@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The writer `tcp://HOST:PORT`: a collector. */
+/* The writers `tcp://HOST:PORT` and `tls://HOST:PORT`: a collector. */
 #ifndef KIEKER_AGENT_CORE_WRITER_TCP_H
 #define KIEKER_AGENT_CORE_WRITER_TCP_H
 
@@ -8,6 +8,7 @@
 
 #include "agent/core/answers.h"
 #include "agent/core/descriptor.h"
+#include "agent/core/tls.h"
 
 #define WRITER_CONNECT_NS                                                                          \
     2000000000u /* how long an answer to a connection request is waited for                        \
@@ -21,6 +22,7 @@ struct writer_tcp {
     uint64_t deadline;        /* of the connection request, CLOCK_MONOTONIC */
     struct addrinfo *addresses, *address;
     struct answers answers; /* on this connection */
+    struct tls tls;
 };
 
 /*
@@ -28,5 +30,8 @@ struct writer_tcp {
  * it never has a number that one of the program's descriptors would have had.
  */
 extern const struct writer_kind writer_tcp;
+
+/* The same by TLS; behind the port there may be a ? and options, see tls_init. */
+extern const struct writer_kind writer_tls;
 
 #endif

@@ -33,7 +33,7 @@ def start():
         if values.writer == "inactive":
             return
         program = os.path.abspath(sys.argv[0]) if sys.argv and sys.argv[0] else ""
-        _kieker.start(values.writer, values.when_full, values.run, program, values.record, float(values.patience))
+        _kieker.start(values.writer_text(), values.when_full, values.run, program, values.record, float(values.patience))
     except (options.Wrong, ValueError, RuntimeError, OSError) as wrong:
         _kieker.say("nothing is recorded: %s" % wrong)
         return

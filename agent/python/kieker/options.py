@@ -2,6 +2,7 @@
 """The options of the agent: one table, read from the command line, the environment and a configuration file."""
 
 import os
+import sys
 
 DEFAULT_WRITER = "tcp://127.0.0.1:10133"
 
@@ -65,9 +66,14 @@ OPTIONS = (
            " may be repeated" % PROGRAM, many=True),
     Option("root", "DIRECTORY", "", "the program's own code is what lies below it; several are separated by %s" % os.pathsep
            + " (default: where the script or package is)"),
-    Option("writer", "tcp://HOST:PORT|file:DIRECTORY|binary:DIRECTORY|null|inactive", DEFAULT_WRITER,
-           "where records go: to a collector, into Kieker's log files (as text or binary), nowhere (null: they are made and thrown away);"
-           " inactive: nothing is observed", choices=("tcp:", "file:", "binary:", "null", "inactive")),
+    Option("writer", "tcp://HOST:PORT|tls://HOST:PORT|file:DIRECTORY|binary:DIRECTORY|null|inactive", DEFAULT_WRITER,
+           "where records go: to a collector (tls: encrypted, and only to one that shows that it is who it should be), into Kieker's log files"
+           " (as text or binary), nowhere (null: they are made and thrown away);"
+           " inactive: nothing is observed", choices=("tcp:", "tls:", "file:", "binary:", "null", "inactive")),
+    Option("tls-ca", "FILE", "", "with --writer tls: the authorities (PEM) that the collector's certificate is believed from;"
+           " without it the system's"),
+    Option("tls-cert", "FILE", "", "with --writer tls: a certificate (PEM) of our own, for a collector that wants one"),
+    Option("tls-key", "FILE", "", "with --writer tls: the key of --tls-cert; without it the key is in the same file"),
     Option("record", "events|executions", "events", "what is written: an event for the beginning and for the end of each call,"
            " or one operation execution for each call that has ended", choices=("events", "executions")),
     Option("when-full", "block|drop", "block", "when records cannot be sent as fast as they come: block (the program waits, nothing is lost)"
@@ -112,6 +118,18 @@ class Values:
     def roots(self):
         """The directories that were given as the program's own."""
         return tuple(absolute(path) for path in self.root.split(os.pathsep) if path)
+
+    def writer_text(self):
+        """The writer with all that belongs to it, as the agent takes it."""
+        if not self.writer.startswith("tls:"):
+            return self.writer
+        pairs = [("ca", self.tls_ca), ("cert", self.tls_cert), ("key", self.tls_key)]
+        pairs = [(key, absolute(path)) for key, path in pairs if path]
+        beside = _library_of_ssl()
+        if beside:
+            pairs.append(("beside", beside))
+        text = "&".join("%s=%s" % (key, _quote(path)) for key, path in pairs)
+        return self.writer + ("&" if "?" in self.writer else "?") + text
 
     def _take(self, option, texts, where):
         values = tuple(option.check(text, where) for text in texts)
@@ -167,6 +185,8 @@ class Values:
         kind, colon, path = self.writer.partition(":")
         if kind in ("file", "binary"):
             texts["writer"] = kind + colon + absolute(path)
+        for key in ("tls_ca", "tls_cert", "tls_key"):
+            texts[key] = absolute(texts[key]) if texts[key] else ""
         texts["root"] = os.pathsep.join(self.roots())
         texts["include"], texts["exclude"] = ",".join(self.include), ",".join(self.exclude)
         # The report is of one process.
@@ -188,6 +208,13 @@ class Values:
                 self._take(option, _split(value) if option.many else [value], where)
             else:
                 raise Wrong("%s must be 1 or 0, not %r" % (where, text))
+
+
+def _library_of_ssl():
+    """The file of the interpreter's own binding to OpenSSL, or None: so that agent and program have the same one, whichever comes first."""
+    finder = sys.modules["_frozen_importlib_external"].PathFinder
+    found = finder.find_spec("_ssl")
+    return found.origin if found is not None and found.has_location else None
 
 
 def _quote(text):

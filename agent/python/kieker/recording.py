@@ -42,7 +42,7 @@ class Recording:
         self._begun = True
         values = self._values
         try:
-            _kieker.start(values.writer, values.when_full, values.run, self._program, values.record, float(values.patience))
+            _kieker.start(values.writer_text(), values.when_full, values.run, self._program, values.record, float(values.patience))
         except (ValueError, RuntimeError) as error:
             raise options.Wrong(str(error)) from None
         atexit.register(self._end)
