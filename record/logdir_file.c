@@ -86,7 +86,7 @@ static int take_line(struct logdir *log, struct logdir_file *file,
     result = logtext_line(&log->text, at, length);
     /* A string with line breaks in it: lines that do not begin like a record belong to it. */
     while (next && (result == LOGTEXT_SHORT ||
-                       (result == LOGTEXT_RECORD && may_go_on(log->text.record.type)))) {
+                       (result == LOGTEXT_RECORD && may_go_on(log->text.build.record.type)))) {
         const char *following = next;
         size_t more;
 
@@ -111,7 +111,7 @@ static int take_line(struct logdir *log, struct logdir_file *file,
         logdir_flaw(log, file->name, first, 0, "the line has too few fields");
     else if (result == LOGTEXT_WRONG)
         logdir_flaw(log, file->name, first, 0, log->text.error);
-    else if (result == LOGTEXT_RECORD && give(log, file, &log->text.record))
+    else if (result == LOGTEXT_RECORD && give(log, file, log->text.record))
         return -1;
     return 1;
 }
@@ -176,7 +176,7 @@ static ssize_t take_bridged(
     enum logtext_result result = LOGTEXT_RECORD;
 
     while (at < end && (result = logtext_bridge(&log->text, &at, end)) == LOGTEXT_RECORD)
-        if (give(log, file, &log->text.record))
+        if (give(log, file, log->text.record))
             return -1;
     if (result == LOGTEXT_WRONG || (result == LOGTEXT_SHORT && window->at_end && last)) {
         logdir_flaw(log, file->name, 0, file->bytes + (uint64_t)(at - window->bytes),

@@ -6,9 +6,6 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#define STRINGS_KEPT (REGISTRY_ENTRIES_MAX / 2) /* more are begun anew */
-#define STRING_BYTES_KEPT (REGISTRY_BYTES_MAX / 2)
-
 /* What is left of a line; `at` is NULL when nothing is. */
 struct rest {
     const char *at, *end;
@@ -76,16 +73,12 @@ void logtext_init(struct logtext *text, const struct registry *map)
 {
     memset(text, 0, sizeof(*text));
     text->map = map;
-    registry_init(&text->strings);
-    map_init(&text->ids);
-    text->record.registry = &text->strings;
+    build_init(&text->build);
 }
 
 void logtext_fini(struct logtext *text)
 {
-    registry_fini(&text->strings);
-    map_fini(&text->ids);
-    free(text->fields);
+    build_fini(&text->build);
 }
 
 static enum logtext_result fail(struct logtext *text, const char *what, const struct token *token)
@@ -93,59 +86,6 @@ static enum logtext_result fail(struct logtext *text, const char *what, const st
     snprintf(text->error, sizeof(text->error), "%s%s%.*s", what, token ? ": " : "",
         token ? (int)(token->length < 60 ? token->length : 60) : 0, token ? token->text : "");
     return LOGTEXT_WRONG;
-}
-
-static uint64_t hash(const char *text, size_t length)
-{
-    uint64_t hash = 0xCBF29CE484222325u;
-
-    for (size_t i = 0; i < length; i++)
-        hash = (hash ^ (unsigned char)text[i]) * 0x100000001B3u;
-    return map_mix(hash);
-}
-
-/* Strings of a log can be any number: those of long ago are forgotten. */
-static void forget_strings(struct logtext *text)
-{
-    uint32_t redefined = text->strings.redefined;
-
-    registry_fini(&text->strings);
-    text->strings.redefined = redefined + 1;
-    map_fini(&text->ids);
-}
-
-/* The id of a string. -1: memory is short, or it is too long. */
-static int32_t id_of(struct logtext *text, const struct token *token)
-{
-    uint64_t key = hash(token->text, token->length);
-    uint32_t id;
-
-    for (; (id = map_get(&text->ids, key)) != MAP_NONE; key++) {
-        const struct registry_entry *entry = &text->strings.entries[id];
-
-        if (entry->length == token->length && memcmp(entry->text, token->text, token->length) == 0)
-            return (int32_t)id;
-    }
-    id = text->strings.count;
-    return registry_put(&text->strings, (int32_t)id, token->text, token->length) < 0 ||
-                   map_put(&text->ids, key, id) < 0
-               ? -1
-               : (int32_t)id;
-}
-
-/* Room for that many more bytes of fields. */
-static unsigned char *reserve(struct logtext *text, size_t more)
-{
-    if (text->used + more > text->capacity) {
-        size_t capacity = (text->used + more) * 2;
-        unsigned char *larger = realloc(text->fields, capacity);
-
-        if (larger == NULL)
-            return NULL;
-        text->fields = larger;
-        text->capacity = capacity;
-    }
-    return text->fields + text->used;
 }
 
 /* The next token, or all that is left. 0 when nothing is. */
@@ -222,87 +162,38 @@ static uint16_t unit_of(const struct token *token)
     return token->length > 0 ? at[0] : 0;
 }
 
-static enum logtext_result put_integer(
-    struct logtext *text, enum record_field_type type, const struct token *token)
+/* The next value of the record, from its text. */
+static enum logtext_result put_value(struct logtext *text, const struct token *token)
 {
-    static const int64_t most[FIELD_TYPES] = {[FIELD_I8] = INT8_MAX,
-        [FIELD_I16] = INT16_MAX,
-        [FIELD_I32] = INT32_MAX,
-        [FIELD_I64] = INT64_MAX,
-        [FIELD_ENUM] = INT32_MAX};
-    unsigned char *at = text->fields + text->used;
-    unsigned width = field_width(type);
-    int64_t value;
+    struct build *build = &text->build;
+    int64_t integer;
+    double real;
 
-    if (parse_integer(token, -most[type] - 1, most[type], &value) < 0)
-        return fail(text, "this is no number that the field can have", token);
-    for (unsigned i = 0; i < width; i++)
-        at[i] = (unsigned char)((uint64_t)value >> 8 * (width - 1 - i));
-    return LOGTEXT_RECORD;
-}
-
-static enum logtext_result put_real(
-    struct logtext *text, enum record_field_type type, const struct token *token)
-{
-    unsigned char *at = text->fields + text->used;
-    double value;
-    float single;
-    uint64_t bits;
-    uint32_t half;
-
-    if (parse_real(token, &value) < 0)
-        return fail(text, "this is no number", token);
-    single = (float)value;
-    memcpy(&bits, &value, sizeof(bits));
-    memcpy(&half, &single, sizeof(half));
-    if (type == FIELD_F32)
-        bytes_put32(at, half);
-    else
-        bytes_put64(at, bits);
-    return LOGTEXT_RECORD;
-}
-
-static enum logtext_result put_string(struct logtext *text, const struct token *token)
-{
-    int32_t id = id_of(text, token);
-
-    if (id < 0)
-        return fail(text, "this string is too long to be kept, or memory is short", token);
-    bytes_put32(text->fields + text->used, (uint32_t)id);
-    return LOGTEXT_RECORD;
-}
-
-/* Appends a value that is no array, or an element of one. */
-static enum logtext_result put_value(
-    struct logtext *text, enum record_field_type type, const struct token *token)
-{
-    unsigned char *at = reserve(text, 8);
-    enum logtext_result result = LOGTEXT_RECORD;
-    uint16_t unit;
-
-    if (at == NULL)
-        return fail(text, "memory is short", NULL);
-    switch (type) {
+    switch (build_next(build)) {
     case FIELD_BOOL:
-        *at = token->length >= 4 && strncasecmp(token->text, "true", 4) == 0;
+        if (build_integer(build, token->length >= 4 && strncasecmp(token->text, "true", 4) == 0) ==
+            0)
+            return LOGTEXT_RECORD;
         break;
     case FIELD_CHAR:
-        unit = unit_of(token);
-        at[0] = (unsigned char)(unit >> 8);
-        at[1] = (unsigned char)unit;
+        if (build_integer(build, unit_of(token)) == 0)
+            return LOGTEXT_RECORD;
         break;
     case FIELD_F32:
     case FIELD_F64:
-        result = put_real(text, type, token);
+        if (parse_real(token, &real) == 0 && build_real(build, real) == 0)
+            return LOGTEXT_RECORD;
         break;
     case FIELD_STR:
-        result = put_string(text, token);
+        if (build_text(build, token->text, token->length) == 0)
+            return LOGTEXT_RECORD;
         break;
     default:
-        result = put_integer(text, type, token);
+        if (parse_integer(token, INT64_MIN, INT64_MAX, &integer) == 0 &&
+            build_integer(build, integer) == 0)
+            return LOGTEXT_RECORD;
     }
-    text->used += field_width(type);
-    return result;
+    return fail(text, "this is no value that the field can have", token);
 }
 
 /* What a field that the line does not have becomes. */
@@ -312,62 +203,52 @@ static int missing(struct token *token, enum record_field_type type)
     return type == FIELD_STR || type == FIELD_CHAR ? 0 : -1;
 }
 
-static enum logtext_result put_array(
-    struct logtext *text, enum record_field_type type, struct rest *rest, int is_last)
+static enum logtext_result put_array(struct logtext *text, struct rest *rest, int is_last)
 {
-    enum record_field_type element = field_element(type);
+    enum record_field_type element = field_element(build_next(&text->build));
     enum logtext_result result = LOGTEXT_RECORD;
-    unsigned char *at = reserve(text, 4);
     struct token token;
     int64_t count;
 
-    if (at == NULL)
-        return fail(text, "memory is short", NULL);
     if (!take_token(rest, &token, 0))
         return LOGTEXT_SHORT;
-    if (parse_integer(&token, 0, LOGTEXT_ARRAY_MAX, &count) < 0)
+    if (parse_integer(&token, 0, LOGTEXT_ARRAY_MAX, &count) < 0 ||
+        build_length(&text->build, (uint32_t)count) < 0)
         return fail(text, "this is no length that an array can have", &token);
-    bytes_put32(at, (uint32_t)count);
-    text->used += 4;
     for (int64_t i = 0; i < count && result == LOGTEXT_RECORD; i++) {
         if (!take_token(rest, &token, is_last && i + 1 == count && element == FIELD_STR) &&
             missing(&token, element) < 0)
             return LOGTEXT_SHORT;
-        result = put_value(text, element, &token);
+        result = put_value(text, &token);
     }
     return result;
 }
 
-/* Without a last string that is not empty, a line may have been cut in the string. */
-static enum logtext_result put_fields(
-    struct logtext *text, const struct record_type *type, struct rest rest)
+static enum logtext_result put_fields(struct logtext *text, struct rest rest)
 {
+    const struct record_type *type = text->build.record.type;
     enum logtext_result result = LOGTEXT_RECORD;
 
-    text->used = 0;
     for (unsigned i = 0; i < type->field_count && result == LOGTEXT_RECORD; i++) {
         enum record_field_type field = type->fields[i].type;
         int is_last = i + 1 == type->field_count;
         struct token token;
 
         if (field_is_array(field)) {
-            result = put_array(text, field, &rest, is_last);
+            result = put_array(text, &rest, is_last);
             continue;
         }
         if (!take_token(&rest, &token, is_last && field == FIELD_STR) && missing(&token, field) < 0)
             return LOGTEXT_SHORT;
-        result = put_value(text, field, &token);
+        result = put_value(text, &token);
     }
+    text->record = result == LOGTEXT_RECORD ? build_end(&text->build) : NULL;
     return result;
 }
 
 static enum logtext_result finish(
     struct logtext *text, const struct record_type *type, int64_t logged, struct rest rest)
 {
-    enum logtext_result result;
-
-    if (text->strings.count > STRINGS_KEPT || text->strings.bytes > STRING_BYTES_KEPT)
-        forget_strings(text);
     /* An operation execution with an experiment's number has one field more. */
     if (record_type_id(type) == RECORD_OPERATION_EXECUTION &&
         count_tokens(rest) == type->field_count + 1) {
@@ -375,12 +256,8 @@ static enum logtext_result finish(
 
         take_token(&rest, &experiment, 0);
     }
-    result = put_fields(text, type, rest);
-    text->record.type = type;
-    text->record.logged = logged;
-    text->record.fields = text->fields;
-    text->record.size = (uint32_t)text->used;
-    return result;
+    build_begin(&text->build, type, logged);
+    return put_fields(text, rest);
 }
 
 enum logtext_result logtext_line(struct logtext *text, const char *line, size_t length)
@@ -426,21 +303,31 @@ static size_t bridge_size(
     return there >= size ? size : 0;
 }
 
-static enum logtext_result put_bridged(
-    struct logtext *text, enum record_field_type type, const unsigned char *at, size_t size)
+static int put_bridged(struct build *build, const unsigned char *at, size_t size)
 {
-    unsigned char *to = reserve(text, 8);
+    uint64_t bits = 0;
+    float single;
+    double real;
+    enum record_field_type type = build_next(build);
 
-    if (to == NULL)
-        return fail(text, "memory is short", NULL);
-    if (type == FIELD_STR) {
-        if (put_string(text, &(struct token){(const char *)at + 4, size - 4}) != LOGTEXT_RECORD)
-            return LOGTEXT_WRONG;
-    } else {
-        memcpy(to, at, size);
+    if (type == FIELD_STR)
+        return build_text(build, (const char *)at + 4, size - 4);
+    for (size_t i = 0; i < size; i++)
+        bits = bits << 8 | at[i];
+    if (type == FIELD_F64) {
+        memcpy(&real, &bits, sizeof(real));
+        return build_real(build, real);
     }
-    text->used += field_width(type);
-    return LOGTEXT_RECORD;
+    if (type == FIELD_F32) {
+        uint32_t half = (uint32_t)bits;
+
+        memcpy(&single, &half, sizeof(single));
+        return build_real(build, single);
+    }
+    /* The sign, of what is no 64 bits wide. */
+    if (type != FIELD_CHAR && size < 8 && bits >> (8 * size - 1))
+        bits |= UINT64_MAX << 8 * size;
+    return build_integer(build, type == FIELD_BOOL ? bits == 1 : (int64_t)bits);
 }
 
 enum logtext_result logtext_bridge(
@@ -454,19 +341,17 @@ enum logtext_result logtext_bridge(
     class = registry_get(text->map, (int32_t)bytes_get32(*at));
     if (class == NULL || class->type == NULL || class->type->arrays)
         return fail(text, "a record's class is not in the map, or not known", NULL);
-    text->used = 0;
+    build_begin(&text->build, class->type, RECORD_NOT_LOGGED);
     for (unsigned i = 0; i < class->type->field_count; i++) {
-        enum record_field_type type = class->type->fields[i].type;
-        size_t size = bridge_size(type, next, end);
+        size_t size = bridge_size(class->type->fields[i].type, next, end);
 
         if (size == 0)
             return LOGTEXT_SHORT;
-        if (put_bridged(text, type, next, size) != LOGTEXT_RECORD)
-            return LOGTEXT_WRONG;
+        if (put_bridged(&text->build, next, size) < 0)
+            return fail(text, "a string is too long to be kept, or memory is short", NULL);
         next += size;
     }
-    text->record = (struct record){
-        class->type, text->fields, (uint32_t)text->used, RECORD_NOT_LOGGED, &text->strings};
+    text->record = build_end(&text->build);
     *at = next;
     return LOGTEXT_RECORD;
 }

@@ -9,7 +9,7 @@
 #ifndef KIEKER_RECORD_LOGTEXT_H
 #define KIEKER_RECORD_LOGTEXT_H
 
-#include "record/record.h"
+#include "record/build.h"
 
 #define LOGTEXT_ARRAY_MAX 65536 /* elements of an array */
 
@@ -20,14 +20,10 @@
 int logtext_map_line(struct registry *map, const char *line, size_t length);
 
 struct logtext {
-    const struct registry *map; /* the classes' names; lent */
-    struct record record;       /* of the line read last */
-    char error[160];            /* why it is none */
-    /* its own: */
-    struct registry strings;
-    struct map ids; /* a text's hash -> its id */
-    unsigned char *fields;
-    size_t used, capacity;
+    const struct registry *map;  /* the classes' names; lent */
+    const struct record *record; /* of the line read last */
+    char error[160];             /* why it is none */
+    struct build build;
 };
 
 enum logtext_result {

@@ -256,12 +256,12 @@ static const struct {
     {"$0;5;x;S;1;10\n$0;5;y;S;1;10;20;h;0;0\n", "[[5,\"y\",\"S\",1,10,20,\"h\",0,0]]",
         "a-001.dat:1:0 the line has too few fields\n"},
     {"$0;5;x;S;1;10;20;h;0;zero\n$0;5;y;S;1;10;20;h;0;0\n", "[[5,\"y\",\"S\",1,10,20,\"h\",0,0]]",
-        "a-001.dat:1:0 this is no number that the field can have: zero\n"},
+        "a-001.dat:1:0 this is no value that the field can have: zero\n"},
     {"$9;5;x\n$7;5;x\n$0;5;y;S;1;10;20;h;0;0\n", "[[5,\"y\",\"S\",1,10,20,\"h\",0,0]]",
         "a-001.dat:1:0 the map has no class: $9\na-001.dat:2:0 this class is not known: --records "
         "teaches it: my.Own\n"},
     {"$0;5;y;S;1;10;20;h;0;2147483648\n$junk\n", "[]",
-        "a-001.dat:1:0 this is no number that the field can have: 2147483648\n"
+        "a-001.dat:1:0 this is no value that the field can have: 2147483648\n"
         "a-001.dat:2:0 a record begins with its class's number: $junk\n"},
     {"$0;five;y;S;1;10;20;h;0;0\n", "[]", "a-001.dat:1:0 this is no logging timestamp: five\n"},
     {"$2;5;10;1;2;op;cls;-1;0;3\n", "[]",
@@ -432,9 +432,9 @@ START_TEST(test_more_strings_than_are_kept)
     for (int i = 0; i < 1200000; i++) {
         snprintf(line, sizeof(line), "$0;5;op;session-%d;1;10;20;h;0;0", i);
         ck_assert_int_eq(logtext_line(&text, line, strlen(line)), LOGTEXT_RECORD);
-        ck_assert_int_eq(atoi(record_string(&text.record, EXEC_SESSION)->text + 8), i);
+        ck_assert_int_eq(atoi(record_string(text.record, EXEC_SESSION)->text + 8), i);
     }
-    ck_assert_uint_le(text.strings.count, REGISTRY_ENTRIES_MAX);
+    ck_assert_uint_le(text.build.strings.count, REGISTRY_ENTRIES_MAX);
     logtext_fini(&text);
     registry_fini(&map);
 }
