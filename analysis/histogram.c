@@ -105,7 +105,8 @@ int histogram_sum_encode(const struct histogram_sum *sum, struct buffer *out)
 uint64_t histogram_sum_quantile(const struct histogram_sum *sum, double q)
 {
     double exact = (double)sum->total * q;
-    uint64_t rank = (uint64_t)exact, seen = 0;
+    /* 2^64 is what a damaged file's counts may come to, rounded: no number that a rank can be. */
+    uint64_t rank = exact < 0x1p64 ? (uint64_t)exact : UINT64_MAX, seen = 0;
 
     rank += (double)rank < exact; /* the nearest rank: of 2, p50 is the first */
     for (uint32_t bucket = sum->lowest; bucket < sum->highest; bucket++) {

@@ -28,17 +28,19 @@ static int is_taken(const char *const *names, unsigned count, const char *name)
     return 0;
 }
 
-/* A row is an object, so equal names of columns are told apart: n, n_2, n_3. */
+/* A row is an object, so equal names of columns are told apart: n, n_2, n_3. And they are UTF-8,
+ * whatever the query was. */
 static const char *own_name(struct gathering *gathering, unsigned column, const char *given)
 {
-    size_t size = strlen(given) + 16;
-    char *name = arena_take(&gathering->request->arena, size);
+    json_t *text = answer_text(given, strlen(given));
+    size_t size = json_string_length(text) + 16;
+    char *name = text == NULL ? NULL : arena_take(&gathering->request->arena, size);
 
-    if (name == NULL)
-        return NULL;
-    snprintf(name, size, "%s", given);
-    for (unsigned i = 2; is_taken(gathering->names, column, name); i++)
-        snprintf(name, size, "%s_%u", given, i);
+    if (name != NULL)
+        snprintf(name, size, "%s", json_string_value(text));
+    for (unsigned i = 2; name != NULL && is_taken(gathering->names, column, name); i++)
+        snprintf(name, size, "%s_%u", json_string_value(text), i);
+    json_decref(text);
     return name;
 }
 

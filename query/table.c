@@ -174,14 +174,16 @@ static void put_header(const struct table *table, int last)
     if (table->marked)
         fputs("  ", table->page->out);
     for (int c = 0; c < table->count; c++) {
-        char title[64];
+        char *title = NULL;
 
-        if (table->columns[c] == NULL)
+        if (table->columns[c] != NULL)
+            title = text_clean(table->columns[c]->title, table->page->utf8);
+        if (title == NULL)
             continue;
         if (shown++ > 0)
             fprintf(table->page->out, "%*s", GAP, "");
-        snprintf(title, sizeof(title), "%s", table->columns[c]->title);
         put_cell(table, title, table->widths[c], is_right(table->columns[c], first), c == last);
+        free(title);
     }
     table_manner(table->page, PLAIN);
     putc('\n', table->page->out);
@@ -252,17 +254,23 @@ void table_print_any(struct page *page, const json_t *rows)
 {
     struct table table = {.page = page, .rows = rows};
     struct column columns[COLUMNS_MAX];
+    char *titles[COLUMNS_MAX]; /* the user's, so they may be anything */
     void *at;
 
     for (at = json_object_iter(json_array_get(rows, 0)); at != NULL && table.count < COLUMNS_MAX;
          at = json_object_iter_next(json_array_get(rows, 0), at)) {
+        char *title = text_clean(json_object_iter_key(at), page->utf8);
+
+        titles[table.count] = title;
         columns[table.count] =
-            (struct column){json_object_iter_key(at), json_object_iter_key(at), CELL_RAW, 1};
+            (struct column){json_object_iter_key(at), title ? title : "", CELL_RAW, 1};
         table.columns[table.count] = &columns[table.count];
         table.count++;
     }
     if (table.count > 0)
         print_table(&table);
+    while (table.count > 0)
+        free(titles[--table.count]);
 }
 
 void table_print_sheet(struct page *page, const struct column *columns, const json_t *row)

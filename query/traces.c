@@ -122,7 +122,8 @@ static json_t *answer(struct request *request, struct store_reader *reader)
     rows = json_array();
     if (store_traces(reader, &filter, &page, on_row, &rows) < 0) {
         json_decref(rows);
-        return answer_failed(request, reader);
+        return page.bad_token ? request_refuse(request, 400, "%s", store_reader_error(reader))
+                              : answer_failed(request, reader);
     }
     return answer_rows(
         rows, page.total, page.next[0] != '\0', page.next[0] != '\0' ? page.next : NULL);

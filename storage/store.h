@@ -108,6 +108,7 @@ struct trace_page {
     /* answers: */
     uint64_t total; /* traces that match, in all */
     char next[64];  /* token of the next page; empty: this was the last */
+    int bad_token;  /* it failed because `after` is no token of this query */
 };
 
 /* Rows are lent for the time of the call back; a call back that returns non-zero ends the query

@@ -18,7 +18,7 @@ static void put_token(
 }
 
 static int read_token(
-    struct store_reader *reader, const struct trace_page *page, struct scan_place *place)
+    struct store_reader *reader, struct trace_page *page, struct scan_place *place)
 {
     const char *token = page->after;
     int end = 0;
@@ -28,6 +28,7 @@ static int read_token(
         sscanf(token + 2, "%20" SCNd64 ".%20" SCNu64 "%n", &place->key, &place->id, &end) == 2 &&
         token[2 + end] == '\0')
         return 0;
+    page->bad_token = 1;
     return database_fail(&reader->database,
         "next=%.40s belongs to no page of this query: leave it out to begin at the first page",
         token);

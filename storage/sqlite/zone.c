@@ -54,6 +54,12 @@ static void widen(int64_t *minimum, int64_t *maximum, int64_t value)
         *maximum = value;
 }
 
+/* Rows of a damaged file, which are merged like others, may add up to any number. */
+static void increase(int64_t *sum, uint64_t more)
+{
+    *sum = (int64_t)((uint64_t)*sum + more);
+}
+
 static void add(int64_t *values, const struct batch_trace *row)
 {
     const struct trace *trace = &row->trace;
@@ -63,10 +69,10 @@ static void add(int64_t *values, const struct batch_trace *row)
     values[ZONE_INCOMPLETE] += trace->state == TRACE_INCOMPLETE;
     values[ZONE_DAMAGED] += trace->state == TRACE_DAMAGED;
     values[ZONE_FAILED] += trace->failed > 0;
-    values[ZONE_CALLS] += (int64_t)trace->calls;
-    values[ZONE_EVENTS] += (int64_t)trace->events;
+    increase(&values[ZONE_CALLS], trace->calls);
+    increase(&values[ZONE_EVENTS], trace->events);
     for (int i = 0; i < CHUNK_PARTS; i++)
-        values[ZONE_BYTES] += row->size[i];
+        increase(&values[ZONE_BYTES], row->size[i]);
     widen(&values[ZONE_FIRST_ID], &values[ZONE_LAST_ID], (int64_t)trace->id);
     widen(&values[ZONE_MIN_START], &values[ZONE_MAX_START], trace->start);
     widen(&none, &values[ZONE_MAX_END], trace->end);

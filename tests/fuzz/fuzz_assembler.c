@@ -12,7 +12,7 @@
 
 #define SIDES 4
 #define IDS 12
-#define STEPS_MAX 8192 /* records of one input */
+#define STEPS_MAX 3000 /* records of one input */
 
 /* Ids as clients may choose them, the last never announced. */
 static const int32_t ids[IDS] = {0, 1, 2, 3, 4, 5, 6, 7, -7, 1 << 20, INT32_MAX, 99};
@@ -393,7 +393,7 @@ static void run(struct program *program)
             do_cut(program);
         else if (operation == 29)
             do_close(program, stream);
-        repeat = operation == 30 ? 1 + (uint32_t)input_number(&program->input, 2) % 4096 : 1;
+        repeat = operation == 30 ? 1 + (uint32_t)input_number(&program->input, 2) % 2048 : 1;
     }
 }
 
