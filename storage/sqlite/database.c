@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "storage/sqlite/database.h"
 
+#include "storage/sqlite/budget.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -59,6 +61,7 @@ int database_failed(struct database *database)
  * asks for it. */
 static void configure(void)
 {
+    budget_install();
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 

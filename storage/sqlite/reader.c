@@ -95,19 +95,27 @@ static char *uri_of(const char *location, const char *options)
     return uri;
 }
 
+int read_open(struct database *database, const char *location, const char *options)
+{
+    char *uri = uri_of(location, options);
+    int result;
+
+    if (uri == NULL)
+        return database_fail(database, "not enough memory to open %s", location);
+    result = database_open(database, location, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
+    free(uri);
+    if (result == 0)
+        sqlite3_busy_timeout(database->handle, 5000);
+    return result;
+}
+
 /* Opens with the options and looks at the schema: 1, 0 it is empty, -1. */
 static int try_open(struct store_reader *reader, const char *location, const char *options)
 {
-    char *uri = uri_of(location, options);
-    int version, result;
+    int version, result = read_open(&reader->database, location, options);
 
-    if (uri == NULL)
-        return database_fail(&reader->database, "not enough memory to open %s", location);
-    result =
-        database_open(&reader->database, location, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
-    free(uri);
+    reader->opened_how = options;
     if (result == 0) {
-        sqlite3_busy_timeout(reader->database.handle, 5000);
         result = schema_check(&reader->database, &version);
     }
     if (result == 1 && version < schema_version())
@@ -206,6 +214,8 @@ void store_reader_close(struct store_reader *reader)
 {
     if (reader == NULL)
         return;
+    if (reader->outside.handle)
+        database_close(&reader->outside);
     database_close(&reader->database);
     free_memory(reader);
 }

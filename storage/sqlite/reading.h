@@ -41,6 +41,8 @@ struct dictionary {
 
 struct store_reader {
     struct database database;
+    struct database outside; /* for SQL from outside, once it is needed: see sql.c */
+    const char *opened_how;  /* the options that the file could be opened with */
     struct packer packer;
     struct dictionary dictionary;
     struct kept_block {
@@ -68,6 +70,9 @@ int read_end(struct store_reader *reader, int result);
 
 /* Whether the time is over; then the sentence is set. For loops that do not run inside SQLite. */
 int read_is_late(struct store_reader *reader);
+
+/* Opens the file to be read, with these options of a URI. 0 or -1. */
+int read_open(struct database *database, const char *location, const char *options);
 
 /* The statement with that number, reset, with its first parameter bound; NULL: failed. */
 sqlite3_stmt *read_statement(

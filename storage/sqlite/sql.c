@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SQL from outside: one statement that only reads. The connection cannot write; the authorizer says
- * so in good time. */
+/* SQL from outside: one statement that only reads, in bounded time and memory. The connection
+ * cannot write; the authorizer says so in good time. */
+#include "storage/sqlite/budget.h"
+#include "storage/sqlite/functions.h"
 #include "storage/sqlite/reading.h"
+#include "storage/sqlite/vtab.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -33,14 +36,101 @@ static int on_authorize(
     }
 }
 
+/* What one query of somebody else may cost, where a time limit says that it is somebody else's. */
+#define MEMORY_MAX (32 << 20)  /* SQLite's */
+#define ANSWER_MAX (16u << 20) /* of all values, with VALUE_COST each */
+#define VALUE_COST 64u
+#define VALUE_MAX                                                                                  \
+    (256 << 10) /* functions that search one value in another take time in the product */
+
+static const struct {
+    int limit, most;
+} limits[] = {
+    {SQLITE_LIMIT_ATTACHED, 0},
+    {SQLITE_LIMIT_SQL_LENGTH, 256 << 10},
+    {SQLITE_LIMIT_EXPR_DEPTH, 200},
+    {SQLITE_LIMIT_COMPOUND_SELECT, 100},
+    {SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 200},
+    {SQLITE_LIMIT_WORKER_THREADS, 0},
+};
+
+#define STEPS_BETWEEN_LOOKS 4096 /* of SQLite's machine, at the clock */
+
+static int on_progress(void *context)
+{
+    return read_is_late(context);
+}
+
+/* The reader's sentence is what the connection for SQL says. */
+static int pass_on(struct store_reader *reader, int failed)
+{
+    return failed < 0 ? database_fail(&reader->database, "%s", reader->outside.error) : 0;
+}
+
+static int set_up(struct store_reader *reader)
+{
+    sqlite3 *handle = reader->outside.handle;
+
+    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+        sqlite3_limit(handle, limits[i].limit, limits[i].most);
+    sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, reader->limit ? VALUE_MAX : 64 << 20);
+    /* What the file's own views and triggers say is not believed either. */
+    sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    if (database_execute(&reader->outside,
+            "PRAGMA query_only = ON; PRAGMA cache_size = -2048; PRAGMA temp_store = MEMORY") < 0)
+        return -1;
+    if (functions_register(handle) != SQLITE_OK || vtab_lend(reader, handle) != SQLITE_OK)
+        return database_failed(&reader->outside);
+    /* Connects them once and for all: under the authorizer SQLite could not. */
+    if (database_execute(&reader->outside, "SELECT 1 FROM trace, call WHERE 0") < 0)
+        return -1;
+    sqlite3_progress_handler(handle, STEPS_BETWEEN_LOOKS, on_progress, reader);
+    sqlite3_set_authorizer(handle, on_authorize, NULL);
+    return 0;
+}
+
+/*
+ * A connection of its own: its limits would be in the way of the reader, which takes blocks out of
+ * the database while the SQL runs.
+ */
+static int open_outside(struct store_reader *reader)
+{
+    int done;
+
+    if (reader->outside.handle)
+        return 0;
+    done = read_open(&reader->outside, reader->database.location, reader->opened_how);
+    if (done == 0)
+        done = set_up(reader);
+    pass_on(reader, done);
+    if (done < 0)
+        database_close(&reader->outside);
+    return done;
+}
+
 static int refuse(struct store_reader *reader)
 {
-    if (sqlite3_errcode(reader->database.handle) == SQLITE_AUTH)
+    sqlite3 *handle = reader->outside.handle;
+
+    switch (sqlite3_errcode(handle)) {
+    case SQLITE_AUTH:
         return database_fail(&reader->database, "only SELECT is allowed (and PRAGMA table_info and "
                                                 "its like): the database is read, not written");
-    if (sqlite3_errcode(reader->database.handle) == SQLITE_ERROR)
-        return database_fail(&reader->database, "%s", sqlite3_errmsg(reader->database.handle));
-    return database_failed(&reader->database);
+    case SQLITE_TOOBIG:
+        return database_fail(&reader->database,
+            "a text or blob of the query is larger than allowed (%d KiB)",
+            sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, -1) >> 10);
+    case SQLITE_INTERRUPT:
+        if (read_is_late(reader))
+            return -1;
+        break;
+    case SQLITE_ERROR:
+        return database_fail(&reader->database, "%s", sqlite3_errmsg(handle));
+    default:
+        break;
+    }
+    return pass_on(reader, database_failed(&reader->outside));
 }
 
 /* Whether nothing but space, comments and semicolons is left. */
@@ -53,7 +143,7 @@ static int is_empty(struct store_reader *reader, const char *sql)
         sql++;
     if (*sql == '\0')
         return 1;
-    empty = sqlite3_prepare_v2(reader->database.handle, sql, -1, &statement, NULL) == SQLITE_OK &&
+    empty = sqlite3_prepare_v2(reader->outside.handle, sql, -1, &statement, NULL) == SQLITE_OK &&
             statement == NULL;
     sqlite3_finalize(statement);
     return empty;
@@ -63,7 +153,7 @@ static int prepare(struct store_reader *reader, const char *sql, sqlite3_stmt **
 {
     const char *rest;
 
-    if (sqlite3_prepare_v2(reader->database.handle, sql, -1, statement, &rest) != SQLITE_OK)
+    if (sqlite3_prepare_v2(reader->outside.handle, sql, -1, statement, &rest) != SQLITE_OK)
         return refuse(reader);
     if (*statement == NULL)
         return database_fail(&reader->database, "there is no statement: write SELECT ...");
@@ -114,35 +204,62 @@ static int give_rows(
     const char **names = calloc(count + 1, sizeof(*names));
     struct sql_value *values = calloc(count + 1, sizeof(*values));
     int got = SQLITE_DONE, ended = names == NULL || values == NULL ? -1 : 0;
+    size_t given = 0;
 
     for (unsigned i = 0; ended == 0 && i < count; i++)
         names[i] = sqlite3_column_name(statement, (int)i);
     if (ended == 0)
         ended = sink->columns(sink->context, count, names) != 0;
     while (ended == 0 && (got = sqlite3_step(statement)) == SQLITE_ROW) {
-        for (unsigned i = 0; i < count; i++)
+        for (unsigned i = 0; i < count; i++) {
             values[i] = value_of(statement, (int)i);
+            given += VALUE_COST + values[i].size;
+        }
+        if (reader->limit && given > ANSWER_MAX)
+            break;
         ended = sink->row(sink->context, count, values) != 0;
     }
     free(names);
     free(values);
     if (ended < 0)
         return database_fail(&reader->database, "not enough memory for the query");
+    if (reader->limit && given > ANSWER_MAX)
+        return database_fail(&reader->database,
+            "the answer is larger than %u MiB: ask for fewer columns, or fewer rows (--limit)",
+            ANSWER_MAX >> 20);
     return got == SQLITE_ROW || got == SQLITE_DONE ? 0 : refuse(reader);
 }
 
-int store_sql(struct store_reader *reader, const char *sql, const struct sql_sink *sink)
+/* With what it may cost; 0 or -1. */
+static int run(struct store_reader *reader, const char *sql, const struct sql_sink *sink)
 {
     sqlite3_stmt *statement = NULL;
-    int result;
+    int result, exceeded = 0;
 
-    if (read_begin(reader) < 0)
-        return -1;
-    sqlite3_set_authorizer(reader->database.handle, on_authorize, NULL);
+    if (reader->limit)
+        budget_begin(MEMORY_MAX);
     result = prepare(reader, sql, &statement);
     if (result == 0)
         result = give_rows(reader, statement, sink);
     sqlite3_finalize(statement);
-    sqlite3_set_authorizer(reader->database.handle, NULL, NULL);
+    if (reader->limit)
+        exceeded = budget_end();
+    if (result < 0 && exceeded)
+        return database_fail(&reader->database,
+            "the query needs more memory than the %d MiB allowed: narrow it down, or sort and group "
+            "less",
+            MEMORY_MAX >> 20);
+    return result;
+}
+
+int store_sql(struct store_reader *reader, const char *sql, const struct sql_sink *sink)
+{
+    int result;
+
+    if (read_begin(reader) < 0)
+        return -1;
+    result = open_outside(reader);
+    if (result == 0)
+        result = run(reader, sql, sink);
     return read_end(reader, result);
 }

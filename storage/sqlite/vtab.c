@@ -42,6 +42,14 @@ void vtab_text(sqlite3_context *context, const char *text)
     sqlite3_result_text(context, text, -1, SQLITE_STATIC);
 }
 
+int vtab_lend(struct store_reader *reader, sqlite3 *handle)
+{
+    int code = sqlite3_create_module_v2(handle, "trace", &vtab_trace, reader, NULL);
+
+    return code == SQLITE_OK ? sqlite3_create_module_v2(handle, "call", &vtab_call, reader, NULL)
+                             : code;
+}
+
 int vtab_register(struct store_reader *reader, void (*on_unload)(void *reader))
 {
     sqlite3 *handle = reader->database.handle;

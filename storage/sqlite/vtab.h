@@ -8,6 +8,9 @@
 
 #include "storage/sqlite/reading.h"
 
+/* Puts both upon another connection, for as long as the reader is there. */
+int vtab_lend(struct store_reader *reader, sqlite3 *handle);
+
 /*
  * Puts both upon the reader's connection. `on_unload` (or NULL) is called with the reader when the
  * connection needs it no more, also if this fails. One of SQLite's results.
