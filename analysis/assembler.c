@@ -277,3 +277,17 @@ void assembler_figures(const struct assembler *a, struct assembler_figures *figu
     figures->paths = a->model.paths.count - 1;
     figures->classes = a->model.classes.count - 1;
 }
+int assembler_note(struct assembler *a, const char *name, uint64_t value)
+{
+    struct batch_note *note = list_add(&a->batch->notes);
+
+    if (note == NULL)
+        return -1;
+    *note = (struct batch_note){arena_copy(&a->batch->arena, name, strlen(name) + 1), value};
+    a->dirty = 1;
+    if (note->name)
+        return 0;
+    a->batch->notes.count--;
+    return -1;
+}
+

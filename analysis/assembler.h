@@ -73,3 +73,7 @@ struct assembler_figures {
 void assembler_figures(const struct assembler *assembler, struct assembler_figures *figures);
 
 #endif
+/* Has a number remembered with the batch under way, in the place of what it was. 0, or -1 when
+ * memory is short. See store_noted. */
+int assembler_note(struct assembler *assembler, const char *name, uint64_t value);
+

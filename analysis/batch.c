@@ -32,6 +32,7 @@ void batch_free(struct batch *batch)
     list_fini(&batch->records);
     list_fini(&batch->streams);
     list_fini(&batch->counters);
+    list_fini(&batch->notes);
     free(batch);
 }
 
@@ -47,5 +48,5 @@ size_t batch_bytes(const struct batch *batch)
            BYTES(batch->runs) + BYTES(batch->classes) + BYTES(batch->path_stats) +
            BYTES(batch->class_stats) + BYTES(batch->finished) + BYTES(batch->open) +
            BYTES(batch->chunks) + BYTES(batch->records) + BYTES(batch->streams) +
-           BYTES(batch->counters);
+           BYTES(batch->counters) + BYTES(batch->notes);
 }

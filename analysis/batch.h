@@ -124,6 +124,12 @@ struct batch {
     LIST(struct batch_run) runs;
     LIST(struct batch_class) classes;
     LIST(struct batch_path_stat) path_stats;
+/* A number to be remembered under a name, in the place of an earlier one. */
+struct batch_note {
+    const char *name;
+    uint64_t value;
+};
+
     LIST(struct batch_class_stat) class_stats;
     LIST(struct batch_trace) finished;
     LIST(struct batch_trace) open; /* every trace that is open and changed since the batch before */
@@ -141,3 +147,4 @@ void batch_free(struct batch *batch);
 size_t batch_bytes(const struct batch *batch);
 
 #endif
+    LIST(struct batch_note) notes;

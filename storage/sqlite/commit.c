@@ -289,11 +289,20 @@ static int write_small(struct store *store, const struct batch *batch)
 {
     struct timespec now;
 
+static int write_notes(struct store *store, const struct batch *batch)
+{
+    for (size_t i = 0; i < batch->notes.count; i++)
+        if (write_property(
+                store, batch->notes.items[i].name, (int64_t)batch->notes.items[i].value) < 0)
+            return -1;
+    return 0;
+}
+
     clock_gettime(CLOCK_REALTIME, &now);
     if (write_dictionaries(store, batch) < 0 || write_classes(store, batch) < 0 ||
         write_streams(store, batch) < 0 || write_records(store, batch) < 0 ||
         write_counters(store, batch) < 0 || write_path_stats(store, batch) < 0 ||
-        write_class_sums(store, batch) < 0)
+        write_class_sums(store, batch) < 0 || write_notes(store, batch) < 0)
         return -1;
     return write_property(store, "committed_at", now.tv_sec * INT64_C(1000000000) + now.tv_nsec) <
                        0 ||
@@ -337,6 +346,21 @@ int store_commit(struct store *store, struct batch *batch)
 const char *store_error(const struct store *store)
 {
     return store->database.error;
+}
+
+int store_noted(struct store *store, const char *name, uint64_t *value)
+{
+    sqlite3_stmt *statement =
+        database_prepare(&store->database, "SELECT value FROM property WHERE name = ?");
+    int got;
+
+    if (statement == NULL)
+        return -1;
+    sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
+    got = database_step(&store->database, statement);
+    *value = got > 0 ? (uint64_t)sqlite3_column_int64(statement, 0) : 0;
+    sqlite3_finalize(statement);
+    return got < 0 ? -1 : 0;
 }
 
 int store_is_full(const struct store *store)
