@@ -264,19 +264,6 @@ void assembler_count(
         *counter = (struct batch_counter){id, name, more};
 }
 
-size_t assembler_pending(const struct assembler *a)
-{
-    return a->dirty ? batch_bytes(a->batch) + 1 : 0;
-}
-
-void assembler_figures(const struct assembler *a, struct assembler_figures *figures)
-{
-    *figures = a->figures;
-    figures->traces_running = a->open_count;
-    figures->operations = a->model.operations.count - 1;
-    figures->paths = a->model.paths.count - 1;
-    figures->classes = a->model.classes.count - 1;
-}
 int assembler_note(struct assembler *a, const char *name, uint64_t value)
 {
     struct batch_note *note = list_add(&a->batch->notes);
@@ -291,3 +278,16 @@ int assembler_note(struct assembler *a, const char *name, uint64_t value)
     return -1;
 }
 
+size_t assembler_pending(const struct assembler *a)
+{
+    return a->dirty ? batch_bytes(a->batch) + 1 : 0;
+}
+
+void assembler_figures(const struct assembler *a, struct assembler_figures *figures)
+{
+    *figures = a->figures;
+    figures->traces_running = a->open_count;
+    figures->operations = a->model.operations.count - 1;
+    figures->paths = a->model.paths.count - 1;
+    figures->classes = a->model.classes.count - 1;
+}

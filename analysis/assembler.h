@@ -57,6 +57,10 @@ int assembler_close_stream(
 void assembler_count(
     struct assembler *assembler, const struct stream *stream, const char *name, uint64_t more);
 
+/* Has a number remembered with the batch under way, in the place of what it was. 0, or -1 when
+ * memory is short. See store_noted. */
+int assembler_note(struct assembler *assembler, const char *name, uint64_t value);
+
 /* Bytes of the batch under way: cut when it is large, or some time after the first record. 0: there
  * is nothing to cut. */
 size_t assembler_pending(const struct assembler *assembler);
@@ -73,7 +77,3 @@ struct assembler_figures {
 void assembler_figures(const struct assembler *assembler, struct assembler_figures *figures);
 
 #endif
-/* Has a number remembered with the batch under way, in the place of what it was. 0, or -1 when
- * memory is short. See store_noted. */
-int assembler_note(struct assembler *assembler, const char *name, uint64_t value);
-

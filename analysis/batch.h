@@ -114,6 +114,12 @@ struct batch_counter {
     uint64_t more;
 };
 
+/* A number to be remembered under a name, in the place of an earlier one. */
+struct batch_note {
+    const char *name;
+    uint64_t value;
+};
+
 struct batch {
     uint32_t number; /* from 1 */
     struct arena arena;
@@ -124,12 +130,6 @@ struct batch {
     LIST(struct batch_run) runs;
     LIST(struct batch_class) classes;
     LIST(struct batch_path_stat) path_stats;
-/* A number to be remembered under a name, in the place of an earlier one. */
-struct batch_note {
-    const char *name;
-    uint64_t value;
-};
-
     LIST(struct batch_class_stat) class_stats;
     LIST(struct batch_trace) finished;
     LIST(struct batch_trace) open; /* every trace that is open and changed since the batch before */
@@ -137,6 +137,7 @@ struct batch_note {
     LIST(struct batch_record) records;
     LIST(struct batch_stream) streams;
     LIST(struct batch_counter) counters;
+    LIST(struct batch_note) notes;
     uint64_t record_count; /* records that went into it */
 };
 
@@ -147,4 +148,3 @@ void batch_free(struct batch *batch);
 size_t batch_bytes(const struct batch *batch);
 
 #endif
-    LIST(struct batch_note) notes;

@@ -284,11 +284,6 @@ static int write_open_traces(struct store *store, const struct batch *batch)
     return 0;
 }
 
-/* Dictionaries and all that is small. */
-static int write_small(struct store *store, const struct batch *batch)
-{
-    struct timespec now;
-
 static int write_notes(struct store *store, const struct batch *batch)
 {
     for (size_t i = 0; i < batch->notes.count; i++)
@@ -297,6 +292,11 @@ static int write_notes(struct store *store, const struct batch *batch)
             return -1;
     return 0;
 }
+
+/* Dictionaries and all that is small. */
+static int write_small(struct store *store, const struct batch *batch)
+{
+    struct timespec now;
 
     clock_gettime(CLOCK_REALTIME, &now);
     if (write_dictionaries(store, batch) < 0 || write_classes(store, batch) < 0 ||
@@ -343,11 +343,6 @@ int store_commit(struct store *store, struct batch *batch)
     return 0;
 }
 
-const char *store_error(const struct store *store)
-{
-    return store->database.error;
-}
-
 int store_noted(struct store *store, const char *name, uint64_t *value)
 {
     sqlite3_stmt *statement =
@@ -361,6 +356,11 @@ int store_noted(struct store *store, const char *name, uint64_t *value)
     *value = got > 0 ? (uint64_t)sqlite3_column_int64(statement, 0) : 0;
     sqlite3_finalize(statement);
     return got < 0 ? -1 : 0;
+}
+
+const char *store_error(const struct store *store)
+{
+    return store->database.error;
 }
 
 int store_is_full(const struct store *store)
