@@ -26,6 +26,9 @@ static uint32_t character(const char *at, size_t *bytes)
             return 0xFFFD;
         code = code << 6 | (in[i] & 0x3F);
     }
+    /* Longer than need be is not UTF-8 either: it may be read as something else. */
+    if (code < (more == 1 ? 0x80u : more == 2 ? 0x800u : 0x10000u))
+        return 0xFFFD;
     *bytes = more + 1;
     return code;
 }

@@ -13,6 +13,8 @@
 #define MS INT64_C(1000000)
 #define SECOND (1000 * MS)
 
+#define SETTINGS_VALUE_MAX 8192 /* characters of a value as text */
+
 static const char *const durabilities[] = {"commit", "power", NULL}; /* enum store_durability */
 
 static const char *const switches[] = {"no", "yes", NULL};
@@ -123,8 +125,16 @@ static int64_t *number_of(struct settings *settings, const struct option *option
 static int set_text(struct settings *settings, const struct option *option, const char *text,
     char *error, size_t size)
 {
-    char *copy = strdup(text);
+    char *copy;
 
+    /* A configuration that is printed must say the same when it is read. */
+    if (strlen(text) >= SETTINGS_VALUE_MAX)
+        return snprintf(error, size, "\"%.40s...\" is too long: %d characters can be", text,
+                   SETTINGS_VALUE_MAX - 1),
+               -1;
+    if (text[strcspn(text, "\r\n")] != '\0')
+        return snprintf(error, size, "\"%.40s\" has more than one line", text), -1;
+    copy = strdup(text);
     if (copy == NULL)
         return snprintf(error, size, "memory is short"), -1;
     free(*text_of(settings, option));
@@ -221,7 +231,7 @@ void settings_print(const struct settings *settings, FILE *out)
 {
     fputs("[collector]\n", out);
     for (const struct option *option = options; option->name; option++) {
-        char value[1200];
+        char value[SETTINGS_VALUE_MAX];
 
         settings_value(settings, option, value, sizeof(value));
         fprintf(out, "# %s\n%s%s = %s\n", option->doc, *value ? "" : "#", option->name, value);
