@@ -35,6 +35,7 @@ static void stream_free(struct stream *stream)
     map_fini(&stream->ids);
     map_fini(&stream->pairs);
     list_fini(&stream->resolved);
+    list_fini(&stream->counters);
     free(stream->peer);
     free(stream->agent);
     free(stream);
@@ -88,6 +89,19 @@ struct stream *assembler_open_stream(struct assembler *a, const char *peer, int6
     return stream;
 }
 
+struct agent_counter *stream_counter(struct stream *stream, const char *name)
+{
+    struct agent_counter *counter;
+
+    for (size_t i = 0; i < stream->counters.count; i++)
+        if (strcmp(stream->counters.items[i].name, name) == 0)
+            return &stream->counters.items[i];
+    counter = stream->counters.count < AGENT_COUNTERS_MAX ? list_add(&stream->counters) : NULL;
+    if (counter)
+        *counter = (struct agent_counter){name, 0};
+    return counter;
+}
+
 /* An agent's counters are numbers since its begin: what is new of them is counted. */
 static void take_counters(struct assembler *a, struct stream *stream, const char *text)
 {
@@ -96,21 +110,12 @@ static void take_counters(struct assembler *a, struct stream *stream, const char
     while (talk_next(&text, &pair)) {
         uint32_t name = model_name(&a->model, pair.key, pair.key_length);
         uint64_t value = strtoull(pair.value, NULL, 10);
-        unsigned i = 0;
+        struct agent_counter *counter =
+            name ? stream_counter(stream, a->model.names.items[name].text) : NULL;
 
-        while (i < stream->counter_count &&
-               stream->counters[i].name != a->model.names.items[name].text)
-            i++;
-        if (name == 0 || i == AGENT_COUNTERS_MAX)
-            continue;
-        if (i == stream->counter_count) {
-            stream->counters[i].name = a->model.names.items[name].text;
-            stream->counters[i].value = 0;
-            stream->counter_count++;
-        }
-        if (value > stream->counters[i].value) {
-            assembler_count(a, stream, stream->counters[i].name, value - stream->counters[i].value);
-            stream->counters[i].value = value;
+        if (counter && value > counter->value) {
+            assembler_count(a, stream, counter->name, value - counter->value);
+            counter->value = value;
         }
     }
 }
@@ -218,13 +223,42 @@ int assembler_feed(
     return feed_other(a, stream, record, now);
 }
 
-void assembler_position(struct stream *stream, uint64_t bytes)
+uint32_t assembler_stream_id(const struct stream *stream)
 {
-    stream->changed |= bytes != stream->row.position;
-    stream->row.position = bytes;
+    return stream->row.id;
 }
 
-int assembler_close_stream(
+void assembler_name_session(struct stream *stream, const char *session)
+{
+    memcpy(stream->session, session, TALK_SESSION_SIZE);
+    stream->changed = 1;
+}
+
+void assembler_go_on(struct stream *stream)
+{
+    stream->resolved.count = 0;
+    stream->redefined = 0;
+    map_fini(&stream->pairs);
+    for (struct open_trace *trace = stream->traces; trace; trace = trace->next)
+        for (size_t i = 0; i < trace->frames.count; i++)
+            trace->frames.items[i].signature_id = trace->frames.items[i].class_id = FRAME_NO_ID;
+}
+
+uint64_t assembler_position_of(const struct stream *stream)
+{
+    return stream->row.position;
+}
+
+void assembler_position(struct stream *stream, uint64_t bytes)
+{
+    if (bytes == stream->row.position)
+        return;
+    stream->row.position = bytes;
+    stream->changed = 1;
+    stream->assembler->dirty = 1; /* who has sent it may wait to hear that it is stored */
+}
+
+int assembler_rest_stream(
     struct assembler *a, struct stream *stream, const char *fault, int64_t now)
 {
     if (trace_finish_all(a, stream) < 0)
@@ -233,11 +267,35 @@ int assembler_close_stream(
     stream->row.fault = fault ? model_name(&a->model, fault, strlen(fault)) : 0;
     if (stream_hand_over(a, stream) < 0)
         return -1;
+    map_fini(&stream->ids);
+    map_fini(&stream->pairs);
+    list_fini(&stream->resolved);
+    a->dirty = 1;
+    return 0;
+}
+
+void assembler_wake_stream(struct stream *stream)
+{
+    stream->row.closed = 0;
+    stream->row.fault = 0;
+    stream->changed = 1;
+    stream->assembler->dirty = 1;
+}
+
+void assembler_drop_stream(struct assembler *a, struct stream *stream)
+{
     *(stream->previous ? &stream->previous->next : &a->streams) = stream->next;
     if (stream->next)
         stream->next->previous = stream->previous;
     stream_free(stream);
-    a->dirty = 1;
+}
+
+int assembler_close_stream(
+    struct assembler *a, struct stream *stream, const char *fault, int64_t now)
+{
+    if (assembler_rest_stream(a, stream, fault, now) < 0)
+        return -1;
+    assembler_drop_stream(a, stream);
     return 0;
 }
 

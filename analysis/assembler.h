@@ -34,6 +34,16 @@ void assembler_free(struct assembler *assembler);
 /* A stream begins at time `now` (ns since 1970). NULL when memory is short. */
 struct stream *assembler_open_stream(struct assembler *assembler, const char *peer, int64_t now);
 
+/* Its number, as batches have it. */
+uint32_t assembler_stream_id(const struct stream *stream);
+
+/* The stream goes on when its connection has broken: `session` (TALK_SESSION_SIZE digits) is stored
+ * with it, so that it is found again. */
+void assembler_name_session(struct stream *stream, const char *session);
+
+/* Its records come from another registry from now on, of which nothing is known. */
+void assembler_go_on(struct stream *stream);
+
 /* The client announced a string: our own agents say thus who they are. 0, or -1 when memory is
  * short. */
 int assembler_entry(
@@ -45,6 +55,7 @@ int assembler_feed(
 
 /* The stream has been read up to here. */
 void assembler_position(struct stream *stream, uint64_t bytes);
+uint64_t assembler_position_of(const struct stream *stream);
 
 /*
  * The stream is over: its open traces end as incomplete. `fault`: a short static name of why it was
@@ -52,6 +63,13 @@ void assembler_position(struct stream *stream, uint64_t bytes);
  */
 int assembler_close_stream(
     struct assembler *assembler, struct stream *stream, const char *fault, int64_t now);
+
+/* Likewise, but the stream may be woken, and goes on then behind what has ended; until then nothing
+ * may be fed. It is dropped when nobody will wake it. */
+int assembler_rest_stream(
+    struct assembler *assembler, struct stream *stream, const char *fault, int64_t now);
+void assembler_wake_stream(struct stream *stream);
+void assembler_drop_stream(struct assembler *assembler, struct stream *stream);
 
 /* Counts something of a stream (or NULL: of no stream) under a static name. */
 void assembler_count(

@@ -5,11 +5,16 @@
 #define KIEKER_ANALYSIS_ASSEMBLING_H
 
 #include "analysis/assembler.h"
+#include "record/talk.h"
+
+/* The frame's registry ids are not known: no client announces this one, and then it is told by its
+ * operation. */
+#define FRAME_NO_ID INT32_MIN
 
 /* An open call. */
 struct frame {
     uint32_t path, operation;
-    int32_t signature_id, class_id; /* the registry ids that its Before event had */
+    int32_t signature_id, class_id; /* the registry ids that its Before event had, or FRAME_NO_ID */
     int64_t start;
     int64_t below;  /* ns that its ended callees took */
     uint64_t shape; /* of its ended callees, in order */
@@ -22,6 +27,7 @@ struct open_trace {
     uint32_t slot;         /* its place in assembler.traces */
     int32_t order;         /* the last order index; -1 before the first */
     uint64_t beyond;       /* open calls deeper than ASSEMBLER_DEPTH_MAX */
+    uint64_t metadata_at;  /* records that came before the metadata did */
     uint64_t shape;        /* of the ended root calls */
     LIST(struct frame) frames;
     LIST(uint32_t) paths; /* touched; may hold one twice */
@@ -45,13 +51,19 @@ struct resolved {
     uint32_t operation, deployed;
 };
 
-#define AGENT_COUNTERS_MAX 16
+#define AGENT_COUNTERS_MAX 64
 #define AGENT_TEXT_MAX 4096 /* bytes that are kept of what a client says of itself */
+
+struct agent_counter {
+    const char *name; /* static, or the model's */
+    uint64_t value;
+};
 
 struct stream {
     struct assembler *assembler;
-    struct batch_stream row; /* but for its texts: */
-    char *peer, *agent;      /* agent: NULL if it said nothing */
+    struct batch_stream row;             /* but for its texts: */
+    char *peer, *agent;                  /* agent: NULL if it said nothing */
+    char session[TALK_SESSION_SIZE + 1]; /* "": it ends with its connection */
     int changed;
     uint32_t redefined;      /* the registry's count when `resolved` was begun */
     struct open_trace *last; /* the trace of the record before */
@@ -60,11 +72,7 @@ struct stream {
     LIST(struct resolved) resolved; /* a registry entry's symbol is a place in here */
     struct map
         pairs; /* (signature id, class id) -> place, where one signature has several classes */
-    struct {
-        const char *name;
-        uint64_t value;
-    } counters[AGENT_COUNTERS_MAX]; /* the agent's own, as it sent them last */
-    unsigned counter_count;
+    LIST(struct agent_counter) counters; /* the agent's own, as it sent them last */
     struct stream *previous, *next;
 };
 
@@ -99,6 +107,9 @@ struct open_trace *trace_open(struct assembler *a, struct stream *stream, uint64
     int64_t kieker_id, enum trace_kind kind);
 void trace_touch(struct assembler *a, struct open_trace *trace);
 int trace_finish(struct assembler *a, struct open_trace *trace);
+int trace_put_away(struct assembler *a, struct open_trace *trace);
+struct open_trace *trace_link(
+    struct assembler *a, struct stream *stream, uint64_t key, const struct trace *row);
 int trace_metadata(struct assembler *a, struct stream *stream, const struct record *record);
 int trace_flush_chunk(struct assembler *a, struct open_trace *trace);
 int trace_finish_all(struct assembler *a, struct stream *stream);
@@ -107,6 +118,15 @@ static inline uint64_t shape_mix(uint64_t shape, uint64_t more)
     shape = (shape ^ more) * 0x9E3779B97F4A7C15u;
     return shape ^ (shape >> 29);
 }
+
+/* assembler.c: what the agent has counted so far under that name, NULL when memory is short or they
+ * are too many */
+struct agent_counter *stream_counter(struct stream *stream, const char *name);
+
+/* executions.c, of restoring: one that a chunk holds, and what to do when all are there */
+uint64_t executions_key(struct assembler *a, uint32_t run, int64_t id);
+int executions_keep(struct open_trace *trace, const struct execution *execution);
+int executions_judge(struct assembler *a, struct open_trace *trace);
 
 /* cut.c: the stream as it stands, into the batch */
 int stream_hand_over(struct assembler *a, struct stream *stream);

@@ -64,10 +64,19 @@ struct batch_class_stat {
     int64_t first_start, latest_start;
 };
 
+/* What it takes to go on with an open trace besides its row and its chunks. */
+struct open_state {
+    uint32_t owner;       /* the stream that fed it last: it ends with that */
+    int32_t order;        /* the last order index; -1 before the first */
+    uint64_t beyond;      /* open calls that are too deep to be followed */
+    uint64_t metadata_at; /* how many records came before the metadata did */
+};
+
 /* A finished trace (its last or only part), or an open one as it stands. */
 struct batch_trace {
     struct trace trace;
-    int was_open; /* finished ones: an earlier batch had it among `open` */
+    struct open_state open; /* of open ones */
+    int was_open;           /* finished ones: an earlier batch had it among `open` */
     /* Finished traces without chunks apart have their records here, one chunk whose base is the
      * trace's start: offsets into the batch's `parts`. */
     uint64_t offset[CHUNK_PARTS];
@@ -101,6 +110,7 @@ struct batch_stream {
     int64_t opened, closed;     /* ns since 1970; closed 0: it is open */
     const char *peer;           /* "127.0.0.1:41022" */
     const char *agent;          /* what the client said of itself; "" if nothing */
+    const char *session;        /* 32 digits if it goes on in other connections, or NULL */
     uint64_t position, records; /* bytes and records read up to here */
     int64_t unit;               /* ns that one unit of its timestamps is */
     uint32_t fault;             /* name of why it was given up; 0: it was not */

@@ -74,7 +74,12 @@ int stream_hand_over(struct assembler *a, struct stream *stream)
 
     row.peer = arena_copy(&a->batch->arena, stream->peer, strlen(stream->peer) + 1);
     row.agent = arena_copy(&a->batch->arena, agent, strlen(agent) + 1);
-    place = row.peer && row.agent ? list_add(&a->batch->streams) : NULL;
+    row.session = *stream->session
+                      ? arena_copy(&a->batch->arena, stream->session, sizeof(stream->session))
+                      : NULL;
+    place = row.peer && row.agent && !row.session == !*stream->session
+                ? list_add(&a->batch->streams)
+                : NULL;
     if (place == NULL)
         return -1;
     *place = row;
@@ -102,7 +107,9 @@ static int hand_open_traces(struct assembler *a)
         row = list_add(&a->batch->open);
         if (row == NULL)
             return -1;
-        *row = (struct batch_trace){.trace = trace->row, .was_open = trace->was_open};
+        *row = (struct batch_trace){.trace = trace->row,
+            .open = {trace->stream->row.id, trace->order, trace->beyond, trace->metadata_at},
+            .was_open = trace->was_open};
         trace->was_open = 1;
         trace->changed = 0;
     }

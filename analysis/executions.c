@@ -8,7 +8,18 @@
                 */
 
 /* Traces of executions are known by run and trace id, whatever host they come from. Two with one
- * key take neighbours. */
+ * key take neighbours. The key under which the trace is, or that is free for it. */
+uint64_t executions_key(struct assembler *a, uint32_t run, int64_t id)
+{
+    uint64_t key = shape_mix(run, (uint64_t)id);
+    uint32_t slot;
+
+    for (; (slot = map_get(&a->executions, key)) != MAP_NONE; key++)
+        if (a->traces.items[slot]->row.kieker_id == id && a->traces.items[slot]->row.run == run)
+            break;
+    return key;
+}
+
 static struct open_trace *trace_of(struct assembler *a, struct stream *stream, int64_t id)
 {
     struct open_trace *trace = stream->last;
@@ -17,13 +28,10 @@ static struct open_trace *trace_of(struct assembler *a, struct stream *stream, i
 
     if (trace && trace->row.kieker_id == id && trace->row.kind == TRACE_OF_EXECUTIONS)
         return trace;
-    for (key = shape_mix(stream->row.run, (uint64_t)id);
-         (slot = map_get(&a->executions, key)) != MAP_NONE; key++) {
-        trace = a->traces.items[slot];
-        if (trace->row.kieker_id == id && trace->row.run == stream->row.run)
-            return trace;
-    }
-    return trace_open(a, stream, key, id, TRACE_OF_EXECUTIONS);
+    key = executions_key(a, stream->row.run, id);
+    slot = map_get(&a->executions, key);
+    return slot != MAP_NONE ? a->traces.items[slot]
+                            : trace_open(a, stream, key, id, TRACE_OF_EXECUTIONS);
 }
 
 /* The trace goes on in this stream: it ends with it at the latest. */
@@ -46,10 +54,22 @@ static void move(struct open_trace *trace, struct stream *stream)
     stream->traces = trace;
 }
 
+int executions_keep(struct open_trace *trace, const struct execution *execution)
+{
+    struct execution *place = list_add(&trace->executions);
+
+    if (place == NULL)
+        return -1;
+    *place = *execution;
+    if (execution->eoi > trace->last_eoi)
+        trace->last_eoi = execution->eoi;
+    trace->has_root |= execution->eoi == 0 && execution->ess == 0;
+    return 0;
+}
+
 static int keep(struct open_trace *trace, const struct execution *execution, int64_t logged)
 {
     struct trace *row = &trace->row;
-    struct execution *place;
 
     if (row->events++ == 0) {
         row->start = execution->tin;
@@ -63,14 +83,9 @@ static int keep(struct open_trace *trace, const struct execution *execution, int
     if (execution->tout > row->end)
         row->end = execution->tout;
     row->calls++;
-    place = list_add(&trace->executions);
-    if (place == NULL)
-        return -1;
-    *place = *execution;
-    if (execution->eoi > trace->last_eoi)
-        trace->last_eoi = execution->eoi;
-    trace->has_root |= execution->eoi == 0 && execution->ess == 0;
-    return chunk_put_execution(&trace->chunk, execution, logged);
+    return executions_keep(trace, execution) < 0
+               ? -1
+               : chunk_put_execution(&trace->chunk, execution, logged);
 }
 
 /*
@@ -78,7 +93,7 @@ static int keep(struct open_trace *trace, const struct execution *execution, int
  * follow under the same id, so it waits among the last READY_TRACES, or until the batch after the
  * next.
  */
-static int judge_ready(struct assembler *a, struct open_trace *trace)
+int executions_judge(struct assembler *a, struct open_trace *trace)
 {
     struct ready *place;
 
@@ -145,7 +160,7 @@ int feed_execution(struct assembler *a, struct stream *stream, const struct reco
             record->logged == RECORD_NOT_LOGGED ? record->logged
                                                 : stream_time(stream, record->logged)) < 0)
         return -1;
-    return judge_ready(a, trace);
+    return executions_judge(a, trace);
 }
 
 /* What is wrong with execution number `i` of the sorted ones, `depth` calls being open. */

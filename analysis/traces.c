@@ -49,8 +49,8 @@ static struct open_trace *unused_trace(struct assembler *a)
     return trace;
 }
 
-struct open_trace *trace_open(struct assembler *a, struct stream *stream, uint64_t key,
-    int64_t kieker_id, enum trace_kind kind)
+struct open_trace *trace_link(
+    struct assembler *a, struct stream *stream, uint64_t key, const struct trace *row)
 {
     struct open_trace *trace;
 
@@ -62,20 +62,13 @@ struct open_trace *trace_open(struct assembler *a, struct stream *stream, uint64
     trace = unused_trace(a);
     if (trace == NULL)
         return NULL;
-    if (map_put(kind == TRACE_OF_EVENTS ? &stream->ids : &a->executions, key, trace->slot) < 0) {
+    if (map_put(row->kind == TRACE_OF_EVENTS ? &stream->ids : &a->executions, key, trace->slot) <
+        0) {
         trace->older = a->unused;
         a->unused = trace;
         return NULL;
     }
-    trace->row = (struct trace){.id = ++a->last.last_trace,
-        .kieker_id = kieker_id,
-        .thread = -1,
-        .parent_kieker_id = -1,
-        .parent_order = -1,
-        .stream = stream->row.id,
-        .run = stream->row.run,
-        .metadata_logged = RECORD_NOT_LOGGED,
-        .kind = (uint8_t)kind};
+    trace->row = *row;
     trace->key = key;
     trace->order = -1;
     trace->last_eoi = -1;
@@ -88,6 +81,24 @@ struct open_trace *trace_open(struct assembler *a, struct stream *stream, uint64
     stream->traces = trace;
     link_newest(a, trace);
     a->open_count++;
+    return trace;
+}
+
+struct open_trace *trace_open(struct assembler *a, struct stream *stream, uint64_t key,
+    int64_t kieker_id, enum trace_kind kind)
+{
+    struct trace row = {.id = a->last.last_trace + 1,
+        .kieker_id = kieker_id,
+        .thread = -1,
+        .parent_kieker_id = -1,
+        .parent_order = -1,
+        .stream = stream->row.id,
+        .run = stream->row.run,
+        .metadata_logged = RECORD_NOT_LOGGED,
+        .kind = (uint8_t)kind};
+    struct open_trace *trace = trace_link(a, stream, key, &row);
+
+    a->last.last_trace += trace != NULL;
     return trace;
 }
 
@@ -113,7 +124,7 @@ static void trace_drop(struct assembler *a, struct open_trace *trace)
         if (trace->chunk.parts[i].capacity > KEPT_BYTES)
             buffer_fini(&trace->chunk.parts[i]);
     trace->frames.count = trace->paths.count = trace->paths_sorted = trace->executions.count = 0;
-    trace->beyond = trace->shape = 0;
+    trace->beyond = trace->shape = trace->metadata_at = 0;
     trace->has_root = trace->changed = trace->was_open = 0;
     trace->ready_since = 0;
     trace->older = a->unused;
@@ -216,13 +227,19 @@ static void judge(struct assembler *a, struct open_trace *trace)
 /* The trace is over: into the batch with it. */
 int trace_finish(struct assembler *a, struct open_trace *trace)
 {
-    struct batch_trace *finished;
-
     if (trace->row.kind == TRACE_OF_EXECUTIONS && executions_finish(a, trace) < 0)
         return -1;
     judge(a, trace);
     if (classify(a, trace) < 0 || (trace->row.chunks > 0 && trace_flush_chunk(a, trace) < 0))
         return -1;
+    return trace_put_away(a, trace);
+}
+
+/* Its row into the batch, as it is. */
+int trace_put_away(struct assembler *a, struct open_trace *trace)
+{
+    struct batch_trace *finished;
+
     finished = list_add(&a->batch->finished);
     if (finished == NULL)
         return -1;
@@ -265,6 +282,7 @@ int trace_metadata(struct assembler *a, struct stream *stream, const struct reco
         row->flaws |= FLAW_SECOND_METADATA;
         return 0;
     }
+    trace->metadata_at = row->events;
     row->thread = record_i64(record, META_THREAD);
     row->session = field_name(stream, record, META_SESSION);
     row->host = field_name(stream, record, META_HOST);

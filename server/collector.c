@@ -107,7 +107,6 @@ int collector_open_store(struct collector *c)
 
 int collector_start_intake(struct collector *c)
 {
-    uint64_t first_stream = (uint64_t)c->start.last_stream + 1;
     struct event_config *no_lock = event_config_new();
 
     live_init(&c->live);
@@ -121,7 +120,7 @@ int collector_start_intake(struct collector *c)
     if (c->base)
         c->intake = intake_start(c->base, c->store, &c->model, &c->start, &c->settings, &c->live);
     if (c->intake)
-        c->connections = connections_new(c->base, c->intake, &c->settings, &c->live, first_stream);
+        c->connections = connections_new(c->base, c->intake, &c->settings, &c->live);
     return c->connections ? 0 : fail(c, "memory, threads or descriptors are short");
 }
 
@@ -319,8 +318,8 @@ void collector_stop(struct collector *c)
     greetings_free(c->greetings);
     if (c->connections)
         connections_drain(c->connections);
-    connections_free(c->connections);
     stop_intake(c);
+    connections_free(c->connections);
     web_stop(c->web);
     sockets_close(&c->http_sockets);
     collector_forget_keys(c);

@@ -30,6 +30,7 @@ struct committer {
     unsigned first, count; /* the first stays in the queue while it is committed */
     size_t bytes;
     int stopping, given_up;
+    LIST(struct committer_stored) stored;
 
     uint64_t batches, records, failures;
     uint64_t buckets[FIGURES_BUCKETS];
@@ -88,6 +89,18 @@ static void note_failure(struct committer *c, const char *sentence, int is_full)
         log_field("error", sentence));
 }
 
+/* Where memory is short, the next commit says more. */
+static void note_stored(struct committer *c, const struct batch *batch)
+{
+    for (size_t i = 0; i < batch->streams.count; i++) {
+        const struct batch_stream *stream = &batch->streams.items[i];
+        struct committer_stored *place = stream->session ? list_add(&c->stored) : NULL;
+
+        if (place)
+            *place = (struct committer_stored){stream->id, stream->position};
+    }
+}
+
 static struct batch *take_out(struct committer *c)
 {
     struct batch *batch = c->queue[c->first].batch;
@@ -116,6 +129,7 @@ static void commit_first(struct committer *c)
         if (done == 0) {
             note_commit(c, clock_monotonic() - began, batch->record_count);
             batch = take_out(c);
+            note_stored(c, batch);
             pthread_cond_broadcast(&c->changed);
             pthread_mutex_unlock(&c->lock);
             batch_free(batch);
@@ -201,6 +215,29 @@ int committer_has_room(struct committer *c)
     return room;
 }
 
+int committer_is_idle(struct committer *c)
+{
+    int idle;
+
+    pthread_mutex_lock(&c->lock);
+    idle = c->count == 0;
+    pthread_mutex_unlock(&c->lock);
+    return idle;
+}
+
+size_t committer_take_stored(struct committer *c, struct committer_stored *stored, size_t room)
+{
+    size_t count;
+
+    pthread_mutex_lock(&c->lock);
+    count = c->stored.count < room ? c->stored.count : room;
+    /* From the end: where a stream is there twice, whoever asks goes by the larger position. */
+    for (size_t i = 0; i < count; i++)
+        stored[i] = c->stored.items[--c->stored.count];
+    pthread_mutex_unlock(&c->lock);
+    return count;
+}
+
 int committer_wait(struct committer *c, unsigned milliseconds)
 {
     int64_t deadline = clock_monotonic() + milliseconds * CLOCK_MS;
@@ -253,10 +290,15 @@ uint64_t committer_stop(struct committer *c, unsigned milliseconds)
     if (c->given_up)
         log_error("store", log_field("event", "given up"), log_field("lost_records", lost),
             log_field("error", c->problem));
+    return lost;
+}
+
+void committer_free(struct committer *c)
+{
     pthread_cond_destroy(&c->changed);
     pthread_mutex_destroy(&c->lock);
+    list_fini(&c->stored);
     free(c);
-    return lost;
 }
 
 void committer_figures(struct committer *c, struct figures *figures)

@@ -28,14 +28,29 @@ int committer_has_room(struct committer *committer);
 /* Waits until there is room: 1. 0: not within `milliseconds`. */
 int committer_wait(struct committer *committer, unsigned milliseconds);
 
+/* Whether nothing waits or is under way. */
+int committer_is_idle(struct committer *committer);
+
 /* Takes the batch over; there must be room. */
 void committer_put(struct committer *committer, struct batch *batch);
 
 /*
  * Commits what waits and ends the thread. What cannot be committed within `milliseconds` is given
- * up, with a line in the log. Returns the number of records that were given up.
+ * up, with a line in the log. Returns the number of records that were given up. Then only
+ * committer_take_stored and committer_free are left.
  */
 uint64_t committer_stop(struct committer *committer, unsigned milliseconds);
+void committer_free(struct committer *committer);
+
+/* How far a session's stream is stored. */
+struct committer_stored {
+    uint32_t stream;
+    uint64_t position;
+};
+
+/* Takes what commits have stored of sessions since the last call, at most `room`; how many. */
+size_t committer_take_stored(
+    struct committer *committer, struct committer_stored *stored, size_t room);
 
 /* Fills in the figures of commits and of the queue. Any thread. */
 void committer_figures(struct committer *committer, struct figures *figures);

@@ -19,6 +19,7 @@ void connection_link(struct connection *c)
     if (set->first)
         set->first->previous = c;
     set->first = c;
+    c->home = &set->first;
     set->count++;
     set->live->own.connections = set->count;
     set->live->own.connections_total++;
@@ -28,7 +29,7 @@ static void unlink_connection(struct connection *c)
 {
     struct connections *set = c->set;
 
-    *(c->previous ? &c->previous->next : &set->first) = c->next;
+    *(c->previous ? &c->previous->next : c->home) = c->next;
     if (c->next)
         c->next->previous = c->previous;
     for (struct connection **at = &set->resting; *at; at = &(*at)->next_resting)
@@ -48,7 +49,7 @@ static void unlink_connection(struct connection *c)
  */
 static void log_end(const struct connection *c, int loss, const char *error)
 {
-    if (loss == WIRE_FINE)
+    if (loss == WIRE_FINE || c->is_leaving)
         log_info("connection", log_field("event", "closed"), log_field("stream", c->number),
             log_field("peer", c->peer), log_field("records", c->wire.records),
             log_field("bytes", c->wire.position));
@@ -59,37 +60,116 @@ static void log_end(const struct connection *c, int loss, const char *error)
             log_field("records", c->wire.records), log_field("bytes", c->wire.position));
 }
 
-void connection_end(struct connection *c, int loss, const char *error)
+void connection_free(struct connection *c)
 {
-    struct connections *set = c->set;
-    struct assembler *assembler = intake_assembler(set->intake);
-    const char *fault = loss == WIRE_FINE ? NULL : loss_name(loss);
-
-    log_end(c, loss, error);
-    if (fault) {
-        assembler_count(assembler, c->stream, fault, 1);
-        set->live->own.lost[loss - 1].count++;
-    }
-    assembler_position(c->stream, c->wire.position);
-    if (assembler_close_stream(assembler, c->stream, fault, clock_now()) < 0)
-        log_error("connection",
-            log_field("event", "memory is short: the stream's end could not be noted"),
-            log_field("stream", c->number));
     unlink_connection(c);
     event_free(c->event);
+    if (c->writable)
+        event_free(c->writable);
     tls_free(c->tls);
     close(c->fd);
     wire_fini(&c->wire);
     free(c->rest);
     free(c);
+}
+
+static void complain(const struct connection *c)
+{
+    log_error("connection",
+        log_field("event", "memory is short: the stream's end could not be noted"),
+        log_field("stream", c->number));
+}
+
+/* The connection was the stream. */
+static void end_stream(struct connection *c, const char *fault)
+{
+    struct assembler *assembler = intake_assembler(c->set->intake);
+
+    if (c->stream == NULL) /* nothing came, or less than an item */
+        c->stream = assembler_open_stream(assembler, c->peer, c->opened);
+    if (c->stream == NULL) {
+        complain(c);
+        return;
+    }
+    if (fault)
+        assembler_count(assembler, c->stream, fault, 1);
+    assembler_position(c->stream, c->wire.position);
+    if (assembler_close_stream(assembler, c->stream, fault, clock_now()) < 0)
+        complain(c);
+}
+
+static int may_come_back(int loss)
+{
+    return loss == WIRE_FINE || loss == WIRE_CUT || loss == LOSS_RESET || loss == LOSS_TLS;
+}
+
+/* The stream may outlive the connection. */
+static void end_session(struct connection *c, int loss)
+{
+    struct session *session = c->session;
+
+    if (loss == LOSS_STOPPED) {
+        sessions_leave(session);
+        return;
+    }
+    if (c->stream && !may_come_back(loss)) {
+        assembler_count(intake_assembler(c->set->intake), c->stream, loss_name(loss), 1);
+        if (sessions_end(c->set->sessions, session, loss_name(loss)) < 0)
+            complain(c);
+    }
+    sessions_wait(c->set->sessions, session);
+}
+
+void connection_end(struct connection *c, int loss, const char *error)
+{
+    struct connections *set = c->set;
+
+    log_end(c, loss, error);
+    if (loss != WIRE_FINE && !c->is_leaving)
+        set->live->own.lost[loss - 1].count++;
+    if (c->session)
+        end_session(c, loss);
+    else if (!c->is_leaving)
+        end_stream(c, loss == WIRE_FINE ? NULL : loss_name(loss));
+    connection_free(c);
     intake_fed(set->intake);
     if (set->on_end)
         set->on_end(set->context);
 }
 
 /*
- * Feeds every whole item of [*at, stop). WIRE_NEED_MORE: that was all; WIRE_FAILED: see the wire,
- * or memory is short.
+ * The first item, and those that are known already. An item: the next is to be fed; else as
+ * feed_items.
+ */
+static enum wire_item pass_over(
+    struct connection *c, const unsigned char **at, const unsigned char *stop, int last)
+{
+    enum wire_item item = WIRE_ENTRY;
+
+    while (c->wire.position < c->skip || c->wire.position == 0) {
+        uint64_t before = c->wire.position;
+
+        item = wire_next(&c->wire, at, stop, last);
+        if (item <= 0)
+            return item;
+        if (before == 0 && connection_begin(c, item) < 0)
+            return WIRE_FAILED;
+        if (before < c->skip && c->wire.position > c->skip)
+            return c->refused = LOSS_UNKNOWN, WIRE_FAILED;
+    }
+    return item;
+}
+
+static int feed_entry(struct connection *c)
+{
+    if (c->session && talk_is(c->wire.entry->text, TALK_END))
+        c->is_ended = 1;
+    return assembler_entry(intake_assembler(c->set->intake), c->stream, c->wire.entry);
+}
+
+/*
+ * Feeds every whole item of [*at, stop). WIRE_NEED_MORE: that was all; WIRE_FAILED: see `refused`,
+ * or the wire, or memory is short.
  */
 static enum wire_item feed_items(
     struct connection *c, const unsigned char **at, const unsigned char *stop, int last)
@@ -98,14 +178,55 @@ static enum wire_item feed_items(
     int64_t now = clock_now();
     enum wire_item item;
 
+    if (c->is_ended) { /* nothing follows */
+        *at = stop;
+        return WIRE_NEED_MORE;
+    }
+    if (c->wire.position <= c->skip && (item = pass_over(c, at, stop, last)) <= 0)
+        return item;
     while ((item = wire_next(&c->wire, at, stop, last)) > 0) {
-        int fed = item == WIRE_RECORD ? assembler_feed(assembler, c->stream, &c->wire.record, now)
-                                      : assembler_entry(assembler, c->stream, c->wire.entry);
+        int fed;
 
+        if (c->stream == NULL) /* of a session that is over */
+            return c->refused = LOSS_UNKNOWN, WIRE_FAILED;
+        fed = item == WIRE_RECORD ? assembler_feed(assembler, c->stream, &c->wire.record, now)
+                                  : feed_entry(c);
         if (fed < 0)
             return WIRE_FAILED;
+        if (c->is_ended) {
+            *at = stop;
+            return WIRE_NEED_MORE;
+        }
     }
     return item;
+}
+
+/* Notes how far the stream has been taken. */
+static void note_position(struct connection *c)
+{
+    if (c->stream == NULL || c->wire.position < c->skip || c->refused)
+        return;
+    if (c->session == NULL)
+        assembler_position(c->stream, c->wire.position);
+    else
+        sessions_taken(c->set->sessions, c->session, c->wire.position + c->offset);
+    if (c->is_ended) {
+        if (sessions_end(c->set->sessions, c->session, NULL) < 0)
+            complain(c);
+        c->stream = NULL;
+    }
+}
+
+static void end_for_items(struct connection *c)
+{
+    if (c->refused == LOSS_UNKNOWN) {
+        connection_say_unknown(c);
+        return;
+    }
+    if (c->wire.fault == WIRE_FINE)
+        connection_end(c, LOSS_MEMORY, "memory is short");
+    else
+        connection_end(c, (int)c->wire.fault, c->wire.error);
 }
 
 /* Keeps [at, stop) for the next turn. 0, or -1 when memory is short. */
@@ -209,13 +330,13 @@ static int take_bytes(struct connection *c, const unsigned char *start, size_t g
     item = feed_items(c, &at, stop, got == 0);
     figures->bytes += got;
     figures->entries += c->wire.entries - entries;
-    if (item == WIRE_FAILED && c->wire.fault == WIRE_FINE)
-        return connection_end(c, LOSS_MEMORY, "memory is short"), -1;
+    note_position(c);
     if (item == WIRE_FAILED)
-        return connection_end(c, (int)c->wire.fault, c->wire.error), -1;
+        return end_for_items(c), -1;
+    if (got == 0 && c->session && c->session->is_over)
+        return connection_leave(c), -1;
     if (got == 0)
         return connection_end(c, WIRE_FINE, NULL), -1;
-    assembler_position(c->stream, c->wire.position);
     if (keep_rest(c, at, stop) < 0)
         return connection_end(c, LOSS_MEMORY, "memory is short"), -1;
     if (count_memory(c) < 0)
@@ -236,12 +357,28 @@ void connection_look_again(struct connection *c)
         event_active(c->event, EV_READ, 0);
 }
 
+/* Of one that has been told to begin anew and has yet to hang up. */
+static ssize_t discard(struct connection *c)
+{
+    unsigned char *room = c->set->buffer;
+    ssize_t got = c->tls ? tls_read(c->tls, room, REST_SMALL) : recv(c->fd, room, REST_SMALL, 0);
+
+    if (got > 0)
+        return connection_look_again(c), got;
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+        return 0;
+    connection_end(c, WIRE_FINE, NULL);
+    return -1;
+}
+
 ssize_t connection_read(struct connection *c)
 {
     size_t room;
     unsigned char *start = place_to_read(c, &room);
     ssize_t got;
 
+    if (c->is_leaving)
+        return discard(c);
     if (start == NULL)
         return connection_end(c, LOSS_MEMORY, "memory is short"), -1;
     got = c->tls ? tls_read(c->tls, start + c->rest_size, room)

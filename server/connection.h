@@ -8,6 +8,7 @@
 
 #include "record/wire.h"
 #include "server/connections.h"
+#include "server/sessions.h"
 #include "server/sockets.h"
 
 /*
@@ -22,14 +23,27 @@ struct connection {
     struct connections *set;
     struct connection *previous, *next;
     struct connection *next_resting;
+    struct connection **home; /* the first of the list in which it is */
     struct event *event;
-    struct stream *stream;
-    uint64_t number; /* the stream's */
+    struct stream *stream;   /* NULL until something came, and for a session that is over */
+    struct session *session; /* NULL: nothing is ever written to this client */
+    uint64_t number;         /* the stream's; 0 while there is none */
+    uint64_t skip;           /* items up to here (of wire.position) are known already */
+    uint64_t offset;         /* + wire.position: the position in the session */
+    int is_ended;            /* the agent has said so */
+    int64_t opened;
     struct wire wire;
     unsigned char *rest; /* bytes of an item that has not come whole */
     size_t rest_size, rest_capacity;
     size_t memory; /* of the registry and the rest, as counted in the set */
     int fd, is_resting;
+    int refused;    /* a loss: why the items that came cannot be taken */
+    int is_leaving; /* is not read any more: has yet to be told something, or to hang up */
+    struct event *writable;
+    unsigned char out[96]; /* what is being said to it */
+    size_t out_size, out_sent;
+    uint64_t said; /* the position that it was told last */
+    int has_said;
     struct tls *tls; /* NULL: plain */
     char peer[SOCKET_NAME_MAX];
 };
@@ -39,8 +53,8 @@ struct connections {
     struct intake *intake;
     const struct settings *settings;
     struct live *live;
-    uint64_t last_stream;
-    struct connection *first;
+    struct sessions *sessions;
+    struct connection *first, *leaving;
     struct connection *resting; /* not read until the intake says so */
     size_t count, memory;
     unsigned char
@@ -55,6 +69,26 @@ void connection_link(struct connection *connection);
 
 /* As send without waiting: what is written to a client goes through here. */
 ssize_t connection_send(struct connection *connection, const void *bytes, size_t size);
+
+/* Frees what is the connection's own; its stream is none of its business by now. */
+void connection_free(struct connection *connection);
+
+/* connection_talk.c: agents that name a session */
+
+/* The first item is there: the stream begins, or goes on. 0; -1: `refused` says why not. */
+int connection_begin(struct connection *connection, enum wire_item first);
+
+/* Says how far the stream is stored, if that is news. */
+void connection_acknowledge(struct connection *connection);
+
+/* Says that the stream cannot go on. */
+void connection_say_unknown(struct connection *connection);
+
+/* It is not read any more. Once it has been told what there is to tell, it is closed. */
+void connection_leave(struct connection *connection);
+
+/* Commits have stored the stream with that number up to `position`. */
+void connection_stored(void *set, uint32_t stream, uint64_t position);
 
 /* Has it read once more, if something came that the socket does not tell of. */
 void connection_look_again(struct connection *connection);

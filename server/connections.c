@@ -27,7 +27,10 @@ static void on_read(evutil_socket_t fd, short what, void *context)
     struct connection *c = context;
 
     (void)fd;
-    (void)what;
+    if (what & EV_TIMEOUT) {
+        connection_end(c, WIRE_FINE, NULL); /* one that was to hang up */
+        return;
+    }
     if (intake_is_paused(c->set->intake)) {
         /*
          * Only those that have something to say are taken out of the loop: the idle ones need no
@@ -58,7 +61,7 @@ static void on_resume(void *context)
 }
 
 struct connections *connections_new(struct event_base *base, struct intake *intake,
-    const struct settings *settings, struct live *live, uint64_t first_stream)
+    const struct settings *settings, struct live *live)
 {
     struct connections *set = calloc(1, sizeof(*set));
 
@@ -68,14 +71,15 @@ struct connections *connections_new(struct event_base *base, struct intake *inta
     set->intake = intake;
     set->settings = settings;
     set->live = live;
-    set->last_stream = first_stream - 1;
     set->read_size = (size_t)settings->read_buffer;
     set->buffer = malloc(REST_SMALL + set->read_size);
-    if (set->buffer == NULL) {
-        free(set);
+    set->sessions = sessions_new(base, intake, settings, live);
+    if (set->buffer == NULL || set->sessions == NULL) {
+        connections_free(set);
         return NULL;
     }
     intake_on_resume(intake, on_resume, set);
+    intake_on_stored(intake, connection_stored, set);
     return set;
 }
 
@@ -98,14 +102,7 @@ int connections_add(struct connections *set, int fd, struct tls *tls, const stru
     struct connection *c = calloc(1, sizeof(*c));
     struct event *event = c ? event_new(set->base, fd, EV_READ | EV_PERSIST, on_read, c) : NULL;
 
-    if (event) {
-        socket_name(peer, c->peer, sizeof(c->peer));
-        c->stream = assembler_open_stream(intake_assembler(set->intake), c->peer, clock_now());
-    }
-    if (event == NULL || c->stream == NULL || event_add(event, NULL) < 0) {
-        if (c && c->stream)
-            assembler_close_stream(
-                intake_assembler(set->intake), c->stream, loss_name(LOSS_MEMORY), clock_now());
+    if (event == NULL || event_add(event, NULL) < 0) {
         if (event)
             event_free(event);
         free(c);
@@ -115,15 +112,16 @@ int connections_add(struct connections *set, int fd, struct tls *tls, const stru
         return -1;
     }
     keep_alive(fd);
+    socket_name(peer, c->peer, sizeof(c->peer));
+    c->opened = clock_now();
     c->set = set;
     c->fd = fd;
     c->tls = tls;
     c->event = event;
-    c->number = ++set->last_stream;
     wire_init(&c->wire);
     connection_link(c);
-    log_debug("connection", log_field("event", "opened"), log_field("stream", c->number),
-        log_field("peer", c->peer), log_field("certificate", tls ? tls_client(tls) : ""));
+    log_debug("connection", log_field("event", "opened"), log_field("peer", c->peer),
+        log_field("certificate", tls ? tls_client(tls) : ""));
     intake_fed(set->intake);
     connection_look_again(c);
     return 0;
@@ -147,7 +145,11 @@ static void drain(struct connection *c)
     /*
      * Nothing is left but perhaps its end, which tells a stream that is whole from one that we cut.
      */
-    if (got >= 0 && connection_read(c) >= 0)
+    if (got < 0 || connection_read(c) < 0)
+        return;
+    if (c->session)
+        connection_leave(c); /* its stream goes on with the next start */
+    else
         connection_end(c, LOSS_STOPPED, "the collector stops");
 }
 
@@ -163,6 +165,9 @@ void connections_free(struct connections *set)
 {
     if (set == NULL)
         return;
+    while (set->leaving)
+        connection_free(set->leaving);
+    sessions_free(set->sessions);
     free(set->buffer);
     free(set);
 }

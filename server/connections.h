@@ -2,8 +2,9 @@
 /*
  * The clients: each connection is one stream of records, read as it comes, decoded in place and fed
  * to the intake. An idle client costs a few hundred bytes and is never closed; nothing is ever
- * written to one. A client that cannot be read on is closed, with a line in the log and a counter;
- * what came before is kept, and no other client notices. The loop's thread.
+ * written to one but to an agent that has asked how far its stream is stored. A client that cannot
+ * be read on is closed, with a line in the log and a counter; what came before is kept, and no
+ * other client notices. The loop's thread.
  */
 #ifndef KIEKER_SERVER_CONNECTIONS_H
 #define KIEKER_SERVER_CONNECTIONS_H
@@ -15,11 +16,9 @@
 
 struct connections;
 
-/*
- * `first_stream`: the number that the assembler gives the first of them. NULL when memory is short.
- */
+/* NULL when memory is short. */
 struct connections *connections_new(struct event_base *base, struct intake *intake,
-    const struct settings *settings, struct live *live, uint64_t first_stream);
+    const struct settings *settings, struct live *live);
 
 /* What is called when a connection has ended. */
 void connections_on_end(
@@ -34,9 +33,10 @@ int connections_add(
 
 size_t connections_count(const struct connections *connections);
 
-/* Reads what has arrived by now, then closes all. */
+/* Reads what has arrived by now, then closes all but those that wait to hear that it is stored. */
 void connections_drain(struct connections *connections);
 
+/* When the intake has stopped. */
 void connections_free(struct connections *connections);
 
 #endif

@@ -10,6 +10,7 @@
 #include "server/committer.h"
 #include "server/log.h"
 
+#define HURRY_MS 5 /* in which several that are in a hurry are taken together */
 #define STOP_PATIENCE_MS 5000 /* for a store that fails while the collector stops */
 
 struct intake {
@@ -18,13 +19,17 @@ struct intake {
     const struct settings *settings;
     struct live *live;
     int progress_fd; /* the store's thread says by it that the queue has room */
-    struct event *progress, *timer;
+    struct event *progress, *timer, *hurry;
+    int hurried; /* it was time, but the store was busy */
+    uint64_t cuts;
     int due; /* a batch was to be cut, but the queue was full */
     int paused, draining, short_of_memory;
     int hopeless; /* the store has failed for long while we wanted to stop */
     int64_t paused_at;
     void (*on_resume)(void *context);
     void *context;
+    void (*on_stored)(void *context, uint32_t stream, uint64_t position);
+    void *stored_context;
 };
 
 static void pause_reading(struct intake *i)
@@ -91,7 +96,9 @@ static void cut(struct intake *i)
         return;
     }
     i->short_of_memory = 0;
-    i->due = 0;
+    i->due = i->hurried = 0;
+    i->cuts++;
+    evtimer_del(i->hurry);
     committer_put(i->committer, batch);
     resume_reading(i);
     publish(i);
@@ -138,13 +145,41 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
     publish(i);
 }
 
+static void on_hurry(evutil_socket_t fd, short what, void *context)
+{
+    struct intake *i = context;
+
+    (void)fd;
+    (void)what;
+    i->hurried = !committer_is_idle(i->committer);
+    if (i->hurried)
+        return;
+    i->due = 1;
+    step(i);
+}
+
+static void tell_stored(struct intake *i)
+{
+    struct committer_stored stored[64];
+    size_t count;
+
+    while ((count = committer_take_stored(i->committer, stored, 64)) > 0)
+        for (size_t at = 0; at < count && i->on_stored; at++)
+            i->on_stored(i->stored_context, stored[at].stream, stored[at].position);
+}
+
 static void on_progress(evutil_socket_t fd, short what, void *context)
 {
+    struct intake *i = context;
     uint64_t count;
 
     (void)what;
-    if (read(fd, &count, sizeof(count)) > 0)
-        step(context);
+    if (read(fd, &count, sizeof(count)) <= 0)
+        return;
+    tell_stored(i);
+    if (i->hurried)
+        on_hurry(-1, 0, i);
+    step(i);
 }
 
 /* In the store's thread. */
@@ -164,6 +199,8 @@ static void release(struct intake *i)
 {
     if (i->timer)
         event_free(i->timer);
+    if (i->hurry)
+        event_free(i->hurry);
     if (i->progress)
         event_free(i->progress);
     if (i->progress_fd >= 0)
@@ -184,10 +221,11 @@ struct intake *intake_start(struct event_base *base, struct store *store, struct
     i->progress_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     i->assembler = assembler_new(model, start, settings->run);
     i->timer = evtimer_new(base, on_timer, i);
+    i->hurry = evtimer_new(base, on_hurry, i);
     i->progress = i->progress_fd < 0
                       ? NULL
                       : event_new(base, i->progress_fd, EV_READ | EV_PERSIST, on_progress, i);
-    if (i->assembler && i->timer && i->progress && event_add(i->progress, NULL) == 0)
+    if (i->assembler && i->timer && i->hurry && i->progress && event_add(i->progress, NULL) == 0)
         i->committer = committer_start(store, (size_t)settings->queue_size, say_progress, i);
     if (i->committer == NULL) {
         release(i);
@@ -221,6 +259,26 @@ void intake_on_resume(struct intake *i, void (*on_resume)(void *context), void *
     i->context = context;
 }
 
+void intake_on_stored(struct intake *i,
+    void (*on_stored)(void *context, uint32_t stream, uint64_t position), void *context)
+{
+    i->on_stored = on_stored;
+    i->stored_context = context;
+}
+
+void intake_hurry(struct intake *i)
+{
+    static const struct timeval soon = {0, HURRY_MS * 1000};
+
+    if (!i->hurried && !evtimer_pending(i->hurry, NULL))
+        evtimer_add(i->hurry, &soon);
+}
+
+uint64_t intake_cuts(const struct intake *i)
+{
+    return i->cuts;
+}
+
 void intake_drain(struct intake *i)
 {
     i->draining = 1;
@@ -250,6 +308,8 @@ uint64_t intake_stop(struct intake *i)
     }
     publish(i);
     lost += committer_stop(i->committer, STOP_PATIENCE_MS);
+    tell_stored(i);
+    committer_free(i->committer);
     release(i);
     return lost;
 }

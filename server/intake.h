@@ -34,6 +34,17 @@ int intake_is_paused(const struct intake *intake);
 /* What is called when they may be read again. */
 void intake_on_resume(struct intake *intake, void (*on_resume)(void *context), void *context);
 
+/* Somebody waits for what was fed: the batch is cut as soon as the store can take it, together with
+ * what comes in the next few ms. */
+void intake_hurry(struct intake *intake);
+
+/* How many batches have been cut. */
+uint64_t intake_cuts(const struct intake *intake);
+
+/* What is called when a session's stream has been stored up to a position. */
+void intake_on_stored(struct intake *intake,
+    void (*on_stored)(void *context, uint32_t stream, uint64_t position), void *context);
+
 /*
  * From now on intake_fed waits for the store itself, instead of pausing: for what is read while the
  * collector stops.

@@ -8,6 +8,9 @@ static const char *const own_names[LOSSES - WIRE_FAULTS] = {
     [LOSS_MEMORY - WIRE_FAULTS] = "memory_limit",
     [LOSS_STOPPED - WIRE_FAULTS] = "collector_stopped",
     [LOSS_TLS - WIRE_FAULTS] = "tls_failed",
+    [LOSS_GONE - WIRE_FAULTS] = "agent_gone",
+    [LOSS_REPLACED - WIRE_FAULTS] = "agent_came_back",
+    [LOSS_UNKNOWN - WIRE_FAULTS] = "unknown_session",
 };
 
 const char *loss_name(int loss)

@@ -90,6 +90,9 @@ const struct option options[] = {
     {"queue-size", SIZE(queue_size), "16M", 64 * KIB, 16 * GIB, NULL, 0,
         "batches that may wait for the database; beyond, clients are not read until it has caught "
         "up"},
+    {"resume-wait", DURATION(resume_wait), "30s", 0, 3600 * SECOND, NULL, 0,
+        "longest time that a stream whose connection broke waits for its agent to go on, before its "
+        "traces end as incomplete"},
     {"http-connections", NUMBER(http_connections), "256", 4, 100000, NULL, 0,
         "HTTP connections at a time"},
     {"http-workers", NUMBER(http_workers), "2", 1, 64, NULL, 0,

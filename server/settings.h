@@ -23,7 +23,7 @@ struct settings {
     char *database, *run, *ready_file, *log;
     int64_t durability, log_level;
     int64_t max_connections, read_buffer, stream_memory;
-    int64_t batch_interval, batch_size, queue_size;
+    int64_t batch_interval, batch_size, queue_size, resume_wait;
     int64_t http_connections, http_workers, event_clients, query_timeout;
 };
 

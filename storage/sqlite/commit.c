@@ -206,6 +206,7 @@ static int write_streams(struct store *store, const struct batch *batch)
             sqlite3_bind_null(statement, 4);
         sqlite3_bind_text(statement, 9, stream->peer, -1, SQLITE_STATIC);
         sqlite3_bind_text(statement, 10, stream->agent, -1, SQLITE_STATIC);
+        sqlite3_bind_text(statement, 11, stream->session, -1, SQLITE_STATIC); /* or NULL */
         if (write_done(store, statement) < 0)
             return -1;
     }
@@ -278,6 +279,10 @@ static int write_open_traces(struct store *store, const struct batch *batch)
             return -1;
         sqlite3_bind_int64(statement, 1, (int64_t)row.trace.id);
         sqlite3_bind_blob64(statement, 2, store->coded.bytes, store->coded.size, SQLITE_STATIC);
+        sqlite3_bind_int64(statement, 3, row.open.owner);
+        sqlite3_bind_int64(statement, 4, row.open.order);
+        sqlite3_bind_int64(statement, 5, (int64_t)row.open.beyond);
+        sqlite3_bind_int64(statement, 6, (int64_t)row.open.metadata_at);
         if (write_done(store, statement) < 0)
             return -1;
     }

@@ -237,6 +237,14 @@ static const char *const version_2[] = {
     "CREATE INDEX record_time ON record (time_at)",
     "CREATE TABLE retired (trace INTEGER PRIMARY KEY)",
 
+    /* Streams that go on in other connections; what it takes to go on with a trace, see restore.h. */
+    "ALTER TABLE stream ADD COLUMN session TEXT",
+    "CREATE INDEX stream_session ON stream (id) WHERE session IS NOT NULL",
+    "ALTER TABLE open_trace ADD COLUMN owner INTEGER NOT NULL DEFAULT 0", /* a stream */
+    "ALTER TABLE open_trace ADD COLUMN last_order INTEGER NOT NULL DEFAULT -1",
+    "ALTER TABLE open_trace ADD COLUMN beyond INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE open_trace ADD COLUMN metadata_at INTEGER NOT NULL DEFAULT 0",
+
     NULL,
 };
 

@@ -44,14 +44,16 @@ static const char *const texts[WRITE_STATEMENTS] = {
         " latest_at = max(latest_at, excluded.latest_at)",
     [WRITE_STREAM] =
         "INSERT OR REPLACE INTO stream (id, run, opened_at, closed_at, position, records, unit_ns, fault,"
-        " peer, agent)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " peer, agent, session)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [WRITE_RECORD] =
         "INSERT INTO record (stream, type, time_at, logged_at, fields) VALUES (?, ?, ?, ?, ?)",
     [WRITE_COUNTER] = "INSERT INTO counter (stream, name, value) VALUES (?, ?, ?)"
                       " ON CONFLICT (stream, name) DO UPDATE SET value = value + excluded.value",
     [WRITE_CHUNK] = "INSERT INTO chunk (trace, number, events, base, data) VALUES (?, ?, ?, ?, ?)",
-    [WRITE_OPEN_TRACE] = "INSERT OR REPLACE INTO open_trace (id, data) VALUES (?, ?)",
+    [WRITE_OPEN_TRACE] = 
+        "INSERT OR REPLACE INTO open_trace (id, data, owner, last_order, beyond, metadata_at)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
     [WRITE_END_TRACE] = "DELETE FROM open_trace WHERE id = ?",
     [WRITE_BLOCK] = "INSERT INTO block (level," ZONE_NAMES ") VALUES (?," ZONE_MARKS ")",
     [WRITE_BLOCK_DATA] =

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Streams that go on in another connection: what an agent may do and what it is told, played over a bare socket.
+
+However a stream is cut, resumed and sent again, and whenever the collector is killed, it must give what it gives in one piece.
+"""
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import unittest
+
+from e2e_collector_process import Client, Collector, PATIENCE, TRACE, entry, until
+
+AT_A_TIME = 50
+
+
+def pairs_of(text):
+    name, *words = text.split(" ")
+    return name, {key: int(value) for key, value in (word.split("=", 1) for word in words)}
+
+
+class Stream(Client):
+    """What an agent sends in one session: items at positions, and what a connection begins with."""
+
+    sessions = 0
+
+    def __init__(self, run):
+        super().__init__()
+        self.names["kieker:agent"] = 0
+        Stream.sessions += 1
+        self.session = "%08x%024x" % (os.getpid(), Stream.sessions)
+        self.run = run
+        self.items = []
+        self.sizes = {}  # of records, by the id of their class
+
+    def record(self, name, layout, *values):
+        out = super().record(name, layout, *values)
+        self.sizes[self.names[TRACE + name]] = 12 + struct.calcsize(">" + layout)
+        return out
+
+    def add(self, data):
+        """Takes the bytes apart into items."""
+        while data:
+            kind, = struct.unpack_from(">i", data)
+            size = 12 + struct.unpack_from(">i", data, 8)[0] if kind == -1 else self.sizes[kind]
+            self.items.append(data[:size])
+            data = data[size:]
+        return self
+
+    def text(self, text):
+        return self.add(self.name(text)[0])
+
+    def execution(self, trace, eoi, ess, operation):
+        out, number = self.name("kieker.common.record.controlflow.OperationExecutionRecord")
+        fields = []
+        for text in ("shop.Catalog.%s()" % operation, "<no-session-id>", "host"):
+            more, name = self.name(text)
+            out += more
+            fields.append(name)
+        self.time += 1000
+        self.sizes[number] = struct.calcsize(">iqiiqqqiii")
+        return out + struct.pack(">iqiiqqqiii", number, -1, fields[0], fields[1], trace, self.time - 900 + eoi, self.time - 100 - eoi,
+                                 fields[2], eoi, ess)
+
+    @property
+    def bytes(self):
+        return b"".join(self.items)
+
+    def ends(self):
+        """Where items end, from 0 on."""
+        at, ends = 0, [0]
+        for item in self.items:
+            at += len(item)
+            ends.append(at)
+        return ends
+
+    def preamble(self, position):
+        strings, at = b"", 0
+        for item in self.items:
+            if at >= position:
+                break
+            at += len(item)
+            if item[:4] == b"\xff\xff\xff\xff":
+                strings += item
+        hello = "kieker:agent version=2 language=python pid=7 run=%s program=x session=%s position=%d registry=%d" % (
+            self.run, self.session, position, len(strings))
+        return entry(0, hello) + strings
+
+
+class Connection:
+    """One connection of an agent."""
+
+    def __init__(self, collector, stream, position):
+        self.socket = collector.connect()
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.heard = b""
+        self.stored = -1
+        self.stream = stream
+        self.socket.sendall(stream.preamble(position))
+
+    def hear(self):
+        """(name, pairs) of the next text; None at the end."""
+        while len(self.heard) < 12 or len(self.heard) < 12 + struct.unpack_from(">i", self.heard, 8)[0]:
+            assert select.select([self.socket], [], [], PATIENCE)[0], "nothing was said"
+            try:
+                got = self.socket.recv(4096)
+            except ConnectionResetError:
+                got = b""
+            if not got:
+                assert not self.heard, self.heard
+                return None
+            self.heard += got
+        mark, number, size = struct.unpack_from(">iii", self.heard)
+        assert (mark, number) == (-1, 0), (mark, number)
+        text, self.heard = self.heard[12:12 + size].decode(), self.heard[12 + size:]
+        return pairs_of(text)
+
+    def committed(self, position=None):
+        """Waits until so much is stored (None: for the next word of it), and says how much."""
+        while position is None or self.stored < position:
+            name, pairs = self.hear()
+            assert name == "kieker:committed" and list(pairs) == ["position"], (name, pairs)
+            assert pairs["position"] > self.stored, (self.stored, pairs)
+            self.stored = pairs["position"]
+            position = position or 0
+        return self.stored
+
+    def send(self, begin, end):
+        self.socket.sendall(self.stream.bytes[begin:end])
+
+    def finish(self, begin=0):
+        """Sends the rest, hears that it is stored, and that the collector has closed."""
+        size = len(self.stream.bytes)
+        self.send(begin, size)
+        self.socket.shutdown(socket.SHUT_WR)
+        assert self.committed(size) == size
+        assert self.hear() is None
+        self.socket.close()
+
+    def break_off(self):
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
+
+
+def varied(run):
+    """Traces that are whole, that stay open for long, that lack something; failures, executions, counters."""
+    s = Stream(run)
+    s.add(s.metadata(1))
+    s.add(s.event("BeforeOperationEvent", 1, 0, "outer"))
+    s.text("kieker:counters dropped_ring_full=3")
+    s.add(s.trace(2))
+    s.add(s.event("BeforeOperationEvent", 1, 1, "inner"))
+    s.add(s.execution(40, 1, 1, "leaf"))
+    s.add(s.record("operation.AfterOperationFailedEvent", "qqiiii", s.time, 1, 2, "inner", "shop.Catalog", "ValueError: no"))
+    s.add(s.event("BeforeOperationEvent", 3, 0, "no_metadata"))
+    s.text("kieker:counters dropped_ring_full=5 dropped_disconnected=1")
+    s.add(s.event("BeforeOperationEvent", 1, 4, "after_a_gap"))
+    s.add(s.execution(40, 0, 0, "root"))
+    s.add(s.trace(4, ("main", "get_book", "get_book")))
+    s.add(s.event("AfterOperationEvent", 1, 5, "after_a_gap"))
+    s.add(s.event("AfterOperationEvent", 3, 1, "no_metadata"))
+    s.add(s.event("AfterOperationEvent", 1, 6, "outer"))
+    return s.text("kieker:end")
+
+
+def seen(collector, run):
+    """All that can be asked of a run, without what must differ."""
+    rows = [row for row in collector.verb("traces", run=run, limit=1000)["rows"]]
+    for row in rows:
+        row["tree"] = collector.verb("trace", id=row["id"])["rows"]
+        for key in ("id", "stream", "run", "class"):
+            row.pop(key, None)
+    operations = collector.verb("operations", run=run, limit=1000)["rows"]
+    return {"traces": sorted(json.dumps(row, sort_keys=True) for row in rows),
+            "operations": sorted(json.dumps(row, sort_keys=True) for row in operations)}
+
+
+class Resume(unittest.TestCase):
+    maxDiff = None
+
+    def check(self, collector, run, reference):
+        self.assertEqual(seen(collector, run), reference)
+
+    def reference(self, collector):
+        stream = varied("reference")
+        Connection(collector, stream, 0).finish()
+        return seen(collector, "reference")
+
+    def test_cut_anywhere(self):
+        with Collector() as collector:
+            reference = self.reference(collector)
+            self.assertEqual(len(reference["traces"]), 5)
+            ends = varied("x").ends()
+            cuts = sorted(set(ends) | {end - 3 for end in ends[1:]})
+            for number, cut in enumerate(cuts):
+                stream = varied("cut%d" % number)
+                size = len(stream.bytes)
+                whole = max(end for end in ends if end <= cut)
+                first = Connection(collector, stream, 0)
+                self.assertEqual(first.committed(), 0)
+                first.send(0, cut)
+                again = 0
+                if number % 3 and whole > 0:
+                    # What is acknowledged need not be sent again.
+                    again = first.committed(whole)
+                    self.assertEqual(again, whole)
+                elif number % 2:
+                    again = ends[ends.index(whole) // 2]
+                    if again > 0:
+                        first.committed(again)
+                first.break_off()
+                second = Connection(collector, stream, again)
+                self.assertGreaterEqual(second.committed(), again)
+                second.finish(again)
+                self.assertEqual(size, len(stream.bytes))
+                self.check(collector, "cut%d" % number, reference)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
