@@ -41,6 +41,11 @@ export class Real {
   children = [];
   ports = {};
 
+  /** Further options of the collector. */
+  constructor(...options) {
+    this.options = options;
+  }
+
   get url() {
     return `http://127.0.0.1:${this.ports.http_port}`;
   }
@@ -49,7 +54,7 @@ export class Real {
     const ready = join(this.folder, "ready");
     rmSync(ready, { force: true });
     const args = ["--port", this.ports.port ?? "0", "--http-port", this.ports.http_port ?? "0"];
-    args.push("--database", join(this.folder, "kieker.db"), "--ready-file", ready);
+    args.push("--database", join(this.folder, "kieker.db"), "--ready-file", ready, ...this.options);
     this.collector = spawn(process.env.KIEKER_COLLECTOR, args, { env: ENV, stdio: ["ignore", "inherit", "inherit"] });
     this.children.push(this.collector);
     await until("the collector's ready file", READY_MS, () => {

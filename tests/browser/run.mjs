@@ -10,6 +10,7 @@
 import { existsSync } from "node:fs";
 import { CHROMIUM, launch, openPage, shot } from "./browser.mjs";
 import { keyboard } from "./keyboard.mjs";
+import { login } from "./login.mjs";
 import { gone, looks } from "./looks.mjs";
 import { Given, Real } from "./programs.mjs";
 import { walk } from "./walk.mjs";
@@ -36,6 +37,7 @@ try {
   keyboard(check, opened, server);
   looks(check, browser, server, state);
   check("the watched program ends as it would by itself", () => state.program.end());
+  if (server instanceof Real) login(check, browser);
   if (server instanceof Real) gone(check, opened, server);
   for (const { name, run } of checks) {
     opened.watch.misdeeds.length = 0;

@@ -211,6 +211,13 @@ export class ApiError extends Error {
   }
 }
 
+let onLocked: () => void = () => {};
+
+/** Whoever shows the form is told when the server wants a token. */
+export function watchLock(watcher: () => void): void {
+  onLocked = watcher;
+}
+
 type Reached = (ok: boolean) => void;
 let onReached: Reached = () => {};
 
@@ -235,6 +242,7 @@ export async function ask<T>(verb: Verb, params: Params, signal?: AbortSignal): 
     throw new ApiError("The collector does not answer.", 0);
   }
   onReached(true);
+  if (response.status === 401) onLocked();
   let body: unknown;
   try {
     body = await response.json();

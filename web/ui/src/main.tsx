@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { render } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { watchLock } from "./api.ts";
 import { Frame } from "./frame.tsx";
-import { startLive } from "./live.ts";
+import { startLive, setLive } from "./live.ts";
+import { Login, logInByLink } from "./login.tsx";
 import { startTheme } from "./theme.ts";
 import { listenToHistory } from "./url.ts";
 import "uplot/dist/uPlot.min.css";
@@ -13,7 +16,19 @@ import "./styles/tables.css";
 import "./styles/pages.css";
 import "./styles/drawings.css";
 
+function Door() {
+  const [locked, setLocked] = useState(false);
+  useEffect(() => {
+    watchLock(() => {
+      setLive(false); // nothing more is asked until the page is loaded again
+      setLocked(true);
+    });
+    startLive();
+  }, []);
+  return locked ? <Login /> : <Frame />;
+}
+
 startTheme();
+await logInByLink();
 listenToHistory();
-startLive();
-render(<Frame />, document.getElementById("app")!);
+render(<Door />, document.getElementById("app")!);
