@@ -74,6 +74,8 @@ int registry_put(struct registry *registry, int32_t id, const char *text, size_t
     struct registry_entry *entry = registry_get(registry, id);
     char *copy;
 
+    if (entry && entry->length == length && memcmp(entry->text, text, length) == 0)
+        return 0;
     if (length > REGISTRY_TEXT_MAX || registry->bytes + length > REGISTRY_BYTES_MAX)
         return -1;
     copy = malloc(length + 1);

@@ -38,7 +38,7 @@ void registry_fini(struct registry *registry);
 
 /*
  * Keeps a copy of the text under `id`; an id that is announced again means the new text from then
- * on. 0; -1 when a limit above is reached or memory is short.
+ * on (the same text: nothing changes). 0; -1 when a limit above is reached or memory is short.
  */
 int registry_put(struct registry *registry, int32_t id, const char *text, size_t length);
 
