@@ -5,8 +5,8 @@
 #include "agent/core/rings.h"
 #include "agent/core/say.h"
 
-#define SAY_NS 1000000000u   /* how long one waits for a collector that is gone without a word */
-#define ANSWER_NS 500000000u /* how long the end waits for the first word of a peer */
+#define SAY_NS 1000000000u    /* how long one waits for a collector that is gone without a word */
+#define ANSWER_NS 2000000000u /* how long the end waits for the first word of a peer */
 #define ANSWER_STEP_MS 20u
 
 static uint64_t records_behind(const struct outlet *outlet, uint64_t position)
@@ -28,11 +28,13 @@ static void leave_unconfirmed(struct outlet *outlet)
     outlet_abandon(outlet, written);
 }
 
-/* The peer has taken everything and has not said a word: it never will. */
-static int is_mute(const struct outlet *outlet)
+/* Whether the peer has taken a whole window and has not said a word: it never will. */
+static int is_mute(struct outlet *outlet)
 {
-    return outlet->writer.state == WRITER_CONNECTED && !outlet->has_answered &&
-           outlet->window.written == window_end(&outlet->window);
+    if (outlet->writer.state != WRITER_CONNECTED || outlet->has_answered ||
+        outlet->window.written != window_end(&outlet->window))
+        return 0;
+    return outlet_listen(outlet) == 0 && outlet->sink.stream != NULL && !outlet->has_answered;
 }
 
 /* A stream that waits for longer says so, once for each absence of the peer. */

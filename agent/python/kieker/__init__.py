@@ -93,9 +93,9 @@ def stats():
     sent, bytes: handed to the writer, once each. connections: made. resumed: those on which the records went on where the
     one before had broken. unacknowledged: bytes that the collector has not yet said to have stored. dropped_ring_full,
     dropped_disconnected, dropped_queue_full, dropped_no_memory: records lost because the program was faster than the collector
-    and was not to wait, because there was no collector, or for want of memory. unmatched: ends of calls without a beginning, and the reverse. operations, causes (two of them the agent's own),
-    threads: known so far. woven_modules, woven_from_cache, woven_operations: modules woven at their import, how many of them from cached
-    bytecode, and their functions. modules_not_woven: modules that could not be. hook_put_back, hook_moved, import_replaced: how
+    and was not to wait, because there was no collector, or for want of memory. unmatched: ends of calls without a beginning,
+    and the reverse. operations, causes (two of them the agent's own), threads: known so far. woven_modules, woven_from_cache,
+    woven_operations: modules woven at their import, how many of them from cached bytecode, and their functions. modules_not_woven: modules that could not be. hook_put_back, hook_moved, import_replaced: how
     often the program has taken the agent's finder away, put others before it, and replaced builtins.__import__. When the
     agent does not run, all are 0 but causes.
     """
