@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "agent/core/clock.h"
+#include "record/logname.h"
 
 #define HOST_MAX 256
 #define NAMES_TRIED 100 /* other logs may have begun at the same moment */
@@ -69,45 +70,35 @@ static int make_directories(const char *path)
     return made;
 }
 
-/* The time in Kieker's file names: yyyyMMdd-HHmmss, in UTC; with `ms` milliseconds, too. */
-static void format_time(char *text, size_t size, int ms)
+static int64_t now(void)
 {
-    struct timespec now;
-    struct tm parts;
-    size_t used;
+    struct timespec wall;
 
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &parts);
-    used = strftime(text, size, "%Y%m%d-%H%M%S", &parts);
-    if (ms)
-        snprintf(text + used, size - used, "%03ld", now.tv_nsec / 1000000);
+    clock_gettime(CLOCK_REALTIME, &wall);
+    return (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec;
 }
 
-/* The host's name as a part of a file name. */
+/* The host's name. */
 static void format_host(char *text, size_t size)
 {
     text[0] = '\0';
     if (gethostname(text, size) != 0)
         text[0] = '\0';
     text[size - 1] = '\0';
-    for (char *c = text; *c != '\0'; c++)
-        if (*c == '/')
-            *c = '_';
 }
 
 /* Makes a directory for a log: 0, or -1 with errno. */
 static int make_directory(struct log_files *files)
 {
-    char moment[40], host[HOST_MAX], *path = NULL;
+    char name[LOGNAME_MAX], host[HOST_MAX], *path = NULL;
 
     errno = 0;
     if (make_directories(files->parent) != 0)
         return -1;
-    format_time(moment, sizeof(moment), 0);
     format_host(host, sizeof(host));
     for (int i = 0; i < NAMES_TRIED; i++) {
-        if (asprintf(&path, "%s/kieker-%s-%llu-UTC-%s-KIEKER", files->parent, moment,
-                (unsigned long long)clock_steady(), host) < 0)
+        logname_directory(name, now(), (uint64_t)clock_steady(), host, "KIEKER");
+        if (asprintf(&path, "%s/%s", files->parent, name) < 0)
             return -1;
         if (mkdir(path, 0777) == 0) {
             files->directory = path;
@@ -147,7 +138,7 @@ static int make_file(struct log_file *file, pthread_mutex_t *lock)
 
 static int open_map(struct log_files *files, pthread_mutex_t *lock)
 {
-    if (asprintf(&files->map.path, "%s/kieker.map", files->directory) < 0) {
+    if (asprintf(&files->map.path, "%s/" LOGNAME_MAP, files->directory) < 0) {
         files->map.path = NULL;
         return -1;
     }
@@ -156,11 +147,10 @@ static int open_map(struct log_files *files, pthread_mutex_t *lock)
 
 static int open_records(struct log_files *files, pthread_mutex_t *lock)
 {
-    char moment[40];
+    char name[LOGNAME_MAX];
 
-    format_time(moment, sizeof(moment), 1);
-    if (asprintf(&files->records.path, "%s/kieker-%s-UTC-%03u%s", files->directory, moment,
-            ++files->number, files->suffix) < 0) {
+    logname_records(name, now(), ++files->number, files->suffix);
+    if (asprintf(&files->records.path, "%s/%s", files->directory, name) < 0) {
         files->records.path = NULL;
         return -1;
     }
