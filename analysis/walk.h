@@ -46,6 +46,9 @@ int walk_feed(struct walk *walk, const struct chunk_view *chunk);
 /* No further chunk comes: calls that are open end with the trace. 0 or -1 as above. */
 int walk_end(struct walk *walk);
 
+/* Ends a walk that has failed: the calls that were known as open end with the trace. 0 or -1. */
+int walk_give_up(struct walk *walk);
+
 const char *walk_error(const struct walk *walk);
 void walk_free(struct walk *walk);
 

@@ -68,8 +68,7 @@ int locate_trace(struct store_reader *reader, uint64_t id, struct located *locat
     return got;
 }
 
-/* The block's records of all traces, by part. */
-static int load_parts(struct store_reader *reader, int64_t block)
+int located_parts(struct store_reader *reader, int64_t block)
 {
     sqlite3_stmt *statement;
     int got;
@@ -98,14 +97,13 @@ static int load_parts(struct store_reader *reader, int64_t block)
     return 0;
 }
 
-/* The records that lie in the trace's own block. */
-static int inline_chunk(
+int located_inner(
     struct store_reader *reader, const struct located *located, struct chunk_view *view)
 {
     struct block *block = blocks_get(reader, located->block);
 
     if (block == NULL || blocks_decode_all(reader, located->block, block) < 0 ||
-        load_parts(reader, located->block) < 0)
+        located_parts(reader, located->block) < 0)
         return -1;
     for (int i = 0; i < CHUNK_PARTS; i++) {
         enum block_column column = (enum block_column)(COLUMN_STRUCTURE_SIZE + i);
@@ -176,7 +174,7 @@ int chunks_next(struct chunks *chunks, struct chunk_view *view)
     if (trace->chunks == 0) {
         if (number > 0 || chunks->located.block == 0)
             return 0;
-        return inline_chunk(reader, &chunks->located, view) < 0 ? -1 : 1;
+        return located_inner(reader, &chunks->located, view) < 0 ? -1 : 1;
     }
     if (number >= trace->chunks)
         return 0;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "storage/export.h"
 #include "storage/sqlite/functions.h"
 #include "storage/sqlite/reading.h"
 #include "storage/sqlite/schema.h"
@@ -109,16 +110,21 @@ int read_open(struct database *database, const char *location, const char *optio
     return result;
 }
 
-/* Opens with the options and looks at the schema: 1, 0 it is empty, -1. */
-static int try_open(struct store_reader *reader, const char *location, const char *options)
+/*
+ * Opens with the options and looks at the schema: 1, 0 it is empty, -1. To salvage, an older one
+ * will do, and a file that is shorter than it says.
+ */
+static int try_open(
+    struct store_reader *reader, const char *location, const char *options, int salvage)
 {
     int version, result = read_open(&reader->database, location, options);
 
     reader->opened_how = options;
-    if (result == 0) {
+    if (result == 0 && salvage)
+        sqlite3_db_config(reader->database.handle, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, (int *)NULL);
+    if (result == 0)
         result = schema_check(&reader->database, &version);
-    }
-    if (result == 1 && version < schema_version())
+    if (result == 1 && version < schema_version() && !salvage)
         result = database_fail(&reader->database,
             "%s was written by an older Kieker (schema %d): start kieker-collector on it once, "
             "that brings it up to date",
@@ -142,14 +148,28 @@ static int has_log(const char *location)
 
 static int open_any(struct store_reader *reader, const char *location)
 {
-    int result = try_open(reader, location, "mode=ro"), code;
+    int result = try_open(reader, location, "mode=ro", 0), code;
 
     if (result >= 0)
         return result;
     code = sqlite3_errcode(reader->database.handle) & 0xFF;
     if ((code == SQLITE_CANTOPEN || code == SQLITE_READONLY) && !has_log(location)) {
         database_close(&reader->database);
-        result = try_open(reader, location, "mode=ro&immutable=1");
+        result = try_open(reader, location, "mode=ro&immutable=1", 0);
+    }
+    return result;
+}
+
+/* Without its log, if it cannot be read with that: then *without_log is set. */
+static int open_damaged(struct store_reader *reader, const char *location, int *without_log)
+{
+    int result = try_open(reader, location, "mode=ro", 1), code;
+
+    code = sqlite3_errcode(reader->database.handle) & 0xFF;
+    if (result < 0 && code != SQLITE_OK && code != SQLITE_BUSY && code != SQLITE_NOMEM) {
+        database_close(&reader->database);
+        result = try_open(reader, location, "mode=ro&immutable=1", 1);
+        *without_log = result > 0 && has_log(location);
     }
     return result;
 }
@@ -167,14 +187,15 @@ static int set_up(struct store_reader *reader)
     if (functions_register(handle) != SQLITE_OK || vtab_register(reader, NULL) != SQLITE_OK)
         return database_failed(&reader->database);
     /* Connects them once and for all: under the authorizer of SQL from outside SQLite could not. */
-    return database_execute(&reader->database, "SELECT 1 FROM trace, call WHERE 0");
+    return database_execute(&reader->database, "SELECT 1 FROM trace, call, path_unpacked WHERE 0");
 }
 
-struct store_reader *store_read(const char *location, char *error, size_t error_size, int *missing)
+static struct store_reader *open_reader(
+    const char *location, int salvage, char *error, size_t error_size, int *missing)
 {
     struct store_reader *reader = calloc(1, sizeof(*reader));
     struct stat status;
-    int got;
+    int got, without_log = 0;
 
     *missing = stat(location, &status) < 0;
     if (*missing || reader == NULL) {
@@ -186,7 +207,7 @@ struct store_reader *store_read(const char *location, char *error, size_t error_
         free(reader);
         return NULL;
     }
-    got = open_any(reader, location);
+    got = salvage ? open_damaged(reader, location, &without_log) : open_any(reader, location);
     if (got == 0) {
         *missing = 1;
         database_fail(
@@ -197,7 +218,22 @@ struct store_reader *store_read(const char *location, char *error, size_t error_
         store_reader_close(reader);
         return NULL;
     }
+    if (salvage)
+        snprintf(error, error_size,
+            without_log ? "what is in its log, %s-wal, is left out: it cannot be read" : "%s",
+            without_log ? location : "");
     return reader;
+}
+
+struct store_reader *store_read(const char *location, char *error, size_t error_size, int *missing)
+{
+    return open_reader(location, 0, error, error_size, missing);
+}
+
+struct store_reader *store_salvage(
+    const char *location, char *error, size_t error_size, int *missing)
+{
+    return open_reader(location, 1, error, error_size, missing);
 }
 
 static void free_memory(struct store_reader *reader)

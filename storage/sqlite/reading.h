@@ -119,6 +119,13 @@ int locate_trace(struct store_reader *reader, uint64_t id, struct located *locat
 int locate_open(
     struct store_reader *reader, const void *data, size_t size, struct located *located);
 
+/* Loads the block's records of all traces, by part, into reader->parts. 0 or -1. */
+int located_parts(struct store_reader *reader, int64_t block);
+
+/* The records that lie in the trace's own block. 0 or -1. */
+int located_inner(
+    struct store_reader *reader, const struct located *located, struct chunk_view *view);
+
 /* Its chunks one after the other. */
 struct chunks {
     struct store_reader *reader;
