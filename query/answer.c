@@ -6,8 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The length of the UTF-8 sequence at `at`, or 0 if there is none that is well formed. */
-static size_t sequence(const unsigned char *at, size_t left)
+size_t answer_sequence(const unsigned char *at, size_t left)
 {
     size_t length = *at < 0x80   ? 1
                     : *at < 0xC2 ? 0
@@ -35,7 +34,7 @@ json_t *answer_text(const char *text, size_t length)
     char *copy;
     json_t *value;
 
-    while (at < end && (well = sequence(at, (size_t)(end - at))) != 0)
+    while (at < end && (well = answer_sequence(at, (size_t)(end - at))) != 0)
         at += well;
     if (at == end)
         return json_stringn_nocheck(text, length);
@@ -43,7 +42,7 @@ json_t *answer_text(const char *text, size_t length)
     if (copy == NULL)
         return NULL;
     for (at = (const unsigned char *)text; at < end;) {
-        well = sequence(at, (size_t)(end - at));
+        well = answer_sequence(at, (size_t)(end - at));
         if (well != 0) {
             memcpy(copy + size, at, well);
             size += well;

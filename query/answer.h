@@ -9,6 +9,9 @@
 
 #include "query/verb.h"
 
+/* The length of the UTF-8 sequence at `at`, or 0 if there is none that is well formed. */
+size_t answer_sequence(const unsigned char *at, size_t left);
+
 /* A text that came from a client; what is not UTF-8 in it becomes U+FFFD. */
 json_t *answer_text(const char *text, size_t length);
 

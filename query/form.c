@@ -39,8 +39,7 @@ static void write_ndjson(const struct request *request, const json_t *answer, st
     write_lines(json_object_get(answer, "edges"), "edge", page);
 }
 
-/* CSV as in RFC 4180, but lines end as they do here. */
-static void put_field(FILE *out, const char *text)
+void form_put_field(FILE *out, const char *text)
 {
     if (text[strcspn(text, "\",\r\n")] == '\0') {
         fputs(text, out);
@@ -62,12 +61,12 @@ static void put_value(FILE *out, const json_t *value)
     if (value == NULL || json_is_null(value))
         return;
     if (json_is_string(value)) {
-        put_field(out, json_string_value(value));
+        form_put_field(out, json_string_value(value));
         return;
     }
     text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
     if (text != NULL)
-        put_field(out, text);
+        form_put_field(out, text);
     free(text);
 }
 
@@ -133,7 +132,7 @@ static void write_csv(const struct request *request, const json_t *answer, struc
         for (int k = 0; k < keys.count; k++) {
             if (k > 0)
                 putc(',', page->out);
-            put_field(page->out, keys.names[k]);
+            form_put_field(page->out, keys.names[k]);
         }
         putc('\n', page->out);
     }

@@ -3,12 +3,17 @@
 #ifndef KIEKER_QUERY_FORM_H
 #define KIEKER_QUERY_FORM_H
 
+#include <stdio.h>
+
 #include "query/table.h"
 #include "query/verb.h"
 
 /* Writes an answer in the form of that name (one of the verb's `formats`) to page->out. */
 void form_write(
     const char *form, const struct request *request, const json_t *answer, struct page *page);
+
+/* A field of CSV, as in RFC 4180. */
+void form_put_field(FILE *out, const char *text);
 
 /* The form's media type. */
 const char *form_type(const char *form);

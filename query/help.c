@@ -95,7 +95,8 @@ static void put_verbs(struct page *page)
         char left[64], argument[32] = "";
 
         if (verbs[i]->argument >= 0)
-            snprintf(argument, sizeof(argument), verbs[i]->needs ? " %s" : " [%s]",
+            snprintf(argument, sizeof(argument),
+                verbs[i]->needs & PARAM_BIT(verbs[i]->argument) ? " %s" : " [%s]",
                 verbs[i]->argument == PARAM_OP   ? "OPERATION"
                 : verbs[i]->argument == PARAM_ID ? "ID"
                                                  : "SQL");
@@ -140,11 +141,12 @@ void help_print_verb(struct page *page, const struct verb *verb)
     size_t used = 0;
 
     if (verb->argument >= 0)
-        snprintf(argument, sizeof(argument), verb->needs ? " %s%s" : " [%s]%s",
+        snprintf(argument, sizeof(argument),
+            verb->needs & PARAM_BIT(verb->argument) ? " %s%s" : " [%s]%s",
             verb->argument == PARAM_OP   ? "OPERATION"
             : verb->argument == PARAM_ID ? "ID"
                                          : "SQL",
-            verb->argument == PARAM_ID ? "..." : "");
+            verb->argument == PARAM_ID && verb->write == NULL ? "..." : "");
     fprintf(page->out, "Usage: kieker-query %s%s [options]\n", verb->name, argument);
     fprintf(page->out, "%c%s.\n", toupper((unsigned char)verb->doc[0]), verb->doc + 1);
     put_title(page, "It takes");

@@ -12,6 +12,7 @@
 #include "query/form.h"
 #include "query/help.h"
 #include "query/options.h"
+#include "query/outlet.h"
 #include "query/source.h"
 #include "query/terminal.h"
 #include "query/units.h"
@@ -180,6 +181,21 @@ static void remark(const struct question *question, struct terminal *terminal, c
             terminal->page.dropped, terminal->page.dropped == 1 ? "" : "s");
 }
 
+/* A verb whose answer is written as it is found. */
+static int write_answer(const struct question *question)
+{
+    struct request request;
+    int written, result;
+
+    ask(question, &request, 0, NULL);
+    written = outlet_write(question->source, &request);
+    result = written == 0 ? EXIT_DONE : EXIT_DAMAGED;
+    if (written < 0)
+        result = complain(request.status, request.error);
+    request_fini(&request);
+    return result;
+}
+
 static int answer_question(const struct question *question)
 {
     const struct options *options = question->options;
@@ -245,7 +261,7 @@ static int check(const struct question *question)
     if (request.status != 0 || request_check(&request) < 0)
         result = complain(request.status, request.error);
     else if (options->words.count > (options->verb->argument < 0 ? 0u : 1u) &&
-             options->verb->argument != PARAM_ID)
+             (options->verb->argument != PARAM_ID || options->verb->write != NULL))
         result = complain(
             400, options->verb->argument < 0
                      ? "This verb takes no word behind it; filters are options, as in --op GLOB"
@@ -262,7 +278,8 @@ static int check(const struct question *question)
 
 static struct source *open_source(const struct options *options, char *error, size_t size)
 {
-    struct place place = {options->database, options->server, options->ca, options->token_file};
+    struct place place = {options->database, options->server, options->ca, options->token_file,
+        options->verb != NULL && options->verb->write != NULL};
 
     return source_open(&place, error, size);
 }
@@ -284,6 +301,15 @@ static int run(struct options *options)
     question.source = open_source(options, error, sizeof(error));
     if (question.source == NULL)
         return complain(503, error);
+    if (*error != '\0')
+        fprintf(stderr, "kieker-query: %s\n", error);
+    if (options->verb->write != NULL) {
+        result = write_answer(&question);
+        if (result == EXIT_DONE && *error != '\0')
+            result = EXIT_DAMAGED;
+        source_close(question.source);
+        return result;
+    }
     result = answer_question(&question);
     for (size_t i = 1; i < options->words.count; i++) {
         int next;

@@ -11,6 +11,9 @@
 
 static const char *const states[] = {"running", "complete", "incomplete", "damaged", NULL};
 static const char *const orders[] = {"desc", "asc", NULL};
+static const char *const exports[] = {
+    "kieker", "kieker-binary", "chrome", "folded", "speedscope", "otlp-json", "csv", NULL};
+static const char *const packings[] = {"none", "gzip", "xz", "zip", NULL}; /* as enum packing */
 static const char *const levels[] = {"operation", "component", "container", NULL};
 
 const struct param params[PARAMS] = {
@@ -67,6 +70,13 @@ const struct param params[PARAMS] = {
         NULL, 0, INT64_MAX},
     [PARAM_NEXT] = {"next", TYPE_TEXT, 0, "the rows after those of the answer that gave this token",
         "d1000-17", NULL, 0, 0},
+    [PARAM_TO] = {"to", TYPE_CHOICE, 0, "the form that is written", "chrome", exports, 0, 0},
+    [PARAM_OUT] = {"out", TYPE_TEXT, 0,
+        "the file to write, else standard output; of Kieker logs the directory for them, else this "
+        "one",
+        "trace.json", NULL, 0, 0},
+    [PARAM_COMPRESS] = {"compress", TYPE_CHOICE, 0, "how the files of a Kieker log are packed",
+        "gzip", packings, 0, 0},
     [PARAM_FORMAT] = {"format", TYPE_CHOICE, 0, "the form of the answer", "csv", NULL, 0, 0},
 };
 

@@ -12,15 +12,6 @@
 #define CONNECT_SECONDS 5L
 #define BODY_MAX ((size_t)1 << 31)
 
-static size_t on_bytes(char *bytes, size_t size, size_t count, void *context)
-{
-    struct buffer *body = context;
-
-    if (body->size > BODY_MAX || buffer_append(body, bytes, size * count) < 0)
-        return 0;
-    return size * count;
-}
-
 static int append_text(struct buffer *buffer, const char *text)
 {
     return buffer_append(buffer, text, strlen(text));
@@ -37,7 +28,7 @@ static int write_url(struct buffer *to, CURL *curl, const char *url, const struc
         const char *text = request_text(request, (enum param_id)i);
         char *escaped;
 
-        if (text == NULL || i == PARAM_FORMAT)
+        if (text == NULL || i == PARAM_FORMAT || (request->verb->here & PARAM_BIT(i)))
             continue;
         escaped = curl_easy_escape(curl, text, 0);
         if (escaped == NULL)
@@ -111,14 +102,37 @@ static void refuse_code(
             curl_easy_strerror(code));
 }
 
-json_t *remote_answer(const struct remote *remote, struct request *request)
+/* What becomes of an answer's bytes: a successful one goes to `out`, if that is not NULL. */
+struct receiving {
+    CURL *curl;
+    FILE *out;
+    struct buffer body;
+};
+
+static size_t on_bytes(char *bytes, size_t size, size_t count, void *context)
+{
+    struct receiving *receiving = context;
+    struct buffer *body = &receiving->body;
+    long status = 0;
+
+    if (receiving->out != NULL)
+        curl_easy_getinfo(receiving->curl, CURLINFO_RESPONSE_CODE, &status);
+    if (status == 200)
+        return fwrite(bytes, 1, size * count, receiving->out);
+    if (body->size > BODY_MAX || buffer_append(body, bytes, size * count) < 0)
+        return 0;
+    return size * count;
+}
+
+/* The answer's HTTP status; 0 after request_refuse. */
+static long receive(
+    const struct remote *remote, struct request *request, struct receiving *receiving)
 {
     const char *url = remote->url;
-    CURL *curl = curl_easy_init();
+    CURL *curl = receiving->curl = curl_easy_init();
     struct curl_slist *headers = say_token(remote);
-    struct buffer whole = {0}, body = {0};
+    struct buffer whole = {0};
     char why[CURL_ERROR_SIZE] = "";
-    json_t *answer = NULL;
     CURLcode code;
     long status = 0;
 
@@ -135,7 +149,7 @@ json_t *remote_answer(const struct remote *remote, struct request *request)
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, why);
     curl_easy_setopt(curl, CURLOPT_URL, (const char *)whole.bytes);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_bytes);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &body);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, receiving);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
     curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "");
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "kieker-query");
@@ -148,12 +162,32 @@ json_t *remote_answer(const struct remote *remote, struct request *request)
         goto out;
     }
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-    answer = read_answer(request, url, status, &body);
 out:
     buffer_fini(&whole);
-    buffer_fini(&body);
     if (curl != NULL)
         curl_easy_cleanup(curl);
     curl_slist_free_all(headers);
+    return status;
+}
+
+json_t *remote_answer(const struct remote *remote, struct request *request)
+{
+    struct receiving receiving = {0};
+    long status = receive(remote, request, &receiving);
+    json_t *answer =
+        request->status == 0 ? read_answer(request, remote->url, status, &receiving.body) : NULL;
+
+    buffer_fini(&receiving.body);
     return answer;
+}
+
+int remote_write(const struct remote *remote, struct request *request, struct outlet *outlet)
+{
+    struct receiving receiving = {.out = outlet->out};
+    long status = receive(remote, request, &receiving);
+
+    if (request->status == 0 && status != 200)
+        json_decref(read_answer(request, remote->url, status, &receiving.body));
+    buffer_fini(&receiving.body);
+    return request->status == 0 ? 0 : -1;
 }

@@ -174,6 +174,11 @@ json_t *request_answer(struct request *request, struct store_reader *reader)
 
     if (request->status != 0 || request_check(request) < 0)
         return NULL;
+    if (request->verb->answer == NULL)
+        return request_refuse(request, 400,
+            "%s gives no rows but a whole file: it has forms of its "
+            "own, see kieker-query help %s",
+            request->verb->name, request->verb->name);
     answer = request->verb->answer(request, reader);
     if (answer == NULL)
         request_refuse(request, 500, "memory is short"); /* unless the verb has said what it was */

@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "query/secret.h"
+#include "storage/export.h"
 
 struct source {
     struct store_reader *reader;
+    char *database;
     struct remote remote; /* its url NULL: a database */
 };
 
@@ -26,26 +28,26 @@ static char *address(const char *given)
     return url;
 }
 
-static struct store_reader *open_database(const char *given, char *error, size_t size)
+/* With `salvage` the sentence may also be of what is left out, when it succeeds. */
+static struct store_reader *open_database(
+    struct source *source, const char *given, int salvage, char *error, size_t size)
 {
-    char *location = given != NULL ? NULL : store_default_location(), why[1024];
+    char *location = given != NULL ? strdup(given) : store_default_location(), why[1024] = "";
     struct store_reader *reader = NULL;
     int missing = 0;
 
-    if (given == NULL)
-        given = location;
-    if (given == NULL) {
+    source->database = location;
+    if (location == NULL) {
         snprintf(error, size,
             "There is no home directory to look for the database in: give --database FILE");
         return NULL;
     }
-    reader = store_read(given, why, sizeof(why), &missing);
+    reader = (salvage ? store_salvage : store_read)(location, why, sizeof(why), &missing);
     if (reader == NULL && missing)
         snprintf(error, size,
-            "No database at %s. Start `kieker-collector`, or give --database FILE", given);
-    else if (reader == NULL)
+            "No database at %s. Start `kieker-collector`, or give --database FILE", location);
+    else
         snprintf(error, size, "%s", why);
-    free(location);
     return reader;
 }
 
@@ -92,11 +94,14 @@ struct source *source_open(const struct place *place, char *error, size_t error_
     if (server != NULL && *server != '\0') {
         opened = open_remote(&source->remote, place, server, error, error_size);
     } else {
-        source->reader = open_database(place->database, error, error_size);
+        source->reader = open_database(source, place->database, place->salvage, error, error_size);
         opened = source->reader != NULL ? 0 : -1;
     }
-    if (opened == 0)
+    if (opened == 0) {
+        if (source->reader == NULL)
+            *error = '\0';
         return source;
+    }
     source_close(source);
     return NULL;
 }
@@ -107,6 +112,7 @@ void source_close(struct source *source)
         return;
     if (source->reader != NULL)
         store_reader_close(source->reader);
+    free(source->database);
     free(source->remote.url);
     free(source->remote.ca);
     secret_free(source->remote.token, source->remote.token_size);
@@ -116,6 +122,18 @@ void source_close(struct source *source)
 const char *source_server(const struct source *source)
 {
     return source->remote.url;
+}
+
+const char *source_database(const struct source *source)
+{
+    return source->database;
+}
+
+int source_write(struct source *source, struct request *request, struct outlet *outlet)
+{
+    if (source->remote.url != NULL)
+        return remote_write(&source->remote, request, outlet);
+    return request_check(request) < 0 ? -1 : request->verb->write(request, source->reader, outlet);
 }
 
 json_t *source_answer(struct source *source, struct request *request)

@@ -12,11 +12,13 @@ struct source;
 struct place {
     const char *database, *server;
     const char *ca, *token_file; /* see remote */
+    int salvage;                 /* the database may be damaged: it is for an export */
 };
 
 /*
  * Opens the server, if one is given, else the database; of both NULL: what the environment says,
- * else the default database. NULL with the sentence in `error`.
+ * else the default database. NULL with the sentence in `error`; with `salvage` that has also, when
+ * it succeeds, what is left out already, or is empty.
  */
 struct source *source_open(const struct place *place, char *error, size_t error_size);
 void source_close(struct source *source);
@@ -27,6 +29,12 @@ const char *source_server(const struct source *source);
 /* As request_answer; status may also be 503: the server is not there. */
 json_t *source_answer(struct source *source, struct request *request);
 
+/* The database's file, or NULL. */
+const char *source_database(const struct source *source);
+
+/* As the `write` of the request's verb. */
+int source_write(struct source *source, struct request *request, struct outlet *outlet);
+
 /* For source.c: a server. */
 struct remote {
     char *url; /* no slash behind */
@@ -35,5 +43,6 @@ struct remote {
     size_t token_size;
 };
 json_t *remote_answer(const struct remote *remote, struct request *request);
+int remote_write(const struct remote *remote, struct request *request, struct outlet *outlet);
 
 #endif

@@ -18,8 +18,10 @@
 #include <jansson.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "analysis/arena.h"
+#include "record/packfile.h"
 #include "storage/store.h"
 
 enum param_type {
@@ -66,6 +68,9 @@ enum param_id {
     PARAM_OFFSET,
     PARAM_NEXT,
     PARAM_FORMAT,
+    PARAM_TO,
+    PARAM_OUT,
+    PARAM_COMPRESS,
     PARAMS
 };
 
@@ -95,11 +100,26 @@ struct request;
 struct page;
 struct column;
 
+/* Where an answer goes that is written as it is found; see verb.write. */
+struct outlet {
+    FILE *out;
+    const char *directory; /* for forms that are directories: where these go; NULL: nowhere */
+    enum packing packing;  /* of the files there */
+    const char *type;      /* of what goes to `out`: set before the first byte */
+    /* What is left out, and how far it has come; may be NULL. */
+    void (*say)(void *context, const char *sentence);
+    void (*made)(void *context, const char *path); /* a directory */
+    void (*progress)(void *context, uint64_t traces);
+    void *context;
+    uint64_t traces, records, lost, lost_traces; /* lost: sentences said */
+};
+
 struct verb {
     const char *name, *doc, *noun; /* noun: of what there are rows, "traces" */
     uint64_t takes,
-        needs;    /* parameters, by PARAM_BIT; needs: those without which there is no answer */
-    int argument; /* the parameter that a plain word on the command line gives; -1: none */
+        needs;     /* parameters, by PARAM_BIT; needs: those without which there is no answer */
+    uint64_t here; /* parameters that only the command line has, not the API */
+    int argument;  /* the parameter that a plain word on the command line gives; -1: none */
     const char *const *sorts; /* choices of `sort`, up to a NULL; the first is the default */
     const char *const
         *formats; /* choices of `format`, up to a NULL; the first is the API's default */
@@ -112,6 +132,10 @@ struct verb {
 
     /* Prints an answer for people. */
     void (*print)(const struct request *request, const json_t *answer, struct page *page);
+
+    /* Of a verb whose answer may be larger than memory, instead of these two: writes it. 0, or -1
+     * after request_refuse; what was written by then is worth nothing. */
+    int (*write)(struct request *request, struct store_reader *reader, struct outlet *outlet);
 };
 
 extern const struct verb *const verbs[]; /* up to a NULL, in the order of the help */

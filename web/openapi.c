@@ -59,7 +59,7 @@ static json_t *parameters_of(const struct verb *verb)
     for (int i = 0; i < PARAMS; i++) {
         const struct param *param = &params[i];
 
-        if (!(verb->takes & PARAM_BIT(i)))
+        if (!(verb->takes & ~verb->here & PARAM_BIT(i)))
             continue;
         json_array_append_new(
             list, json_pack("{s:s, s:s, s:b, s:b, s:o, s:o, s:o}", "name", param->name, "in",
