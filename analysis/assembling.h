@@ -128,6 +128,24 @@ uint64_t executions_key(struct assembler *a, uint32_t run, int64_t id);
 int executions_keep(struct open_trace *trace, const struct execution *execution);
 int executions_judge(struct assembler *a, struct open_trace *trace);
 
+/* The innermost open call ends, and counts for its caller. Returns it; *duration: how long it took. */
+static inline struct frame frame_end(struct open_trace *trace, int64_t time, int64_t *duration)
+{
+    struct frame frame = trace->frames.items[--trace->frames.count];
+    uint64_t shape = shape_mix(frame.shape, frame.path);
+
+    *duration = time_between(frame.start, time);
+    if (trace->frames.count > 0) {
+        struct frame *caller = &trace->frames.items[trace->frames.count - 1];
+
+        caller->below = time_sum(caller->below, *duration);
+        caller->shape = shape_mix(caller->shape, shape);
+    } else {
+        trace->shape = shape_mix(trace->shape, shape);
+    }
+    return frame;
+}
+
 /* cut.c: the stream as it stands, into the batch */
 int stream_hand_over(struct assembler *a, struct stream *stream);
 

@@ -133,18 +133,9 @@ static int begin_call(struct assembler *a, struct stream *stream, struct open_tr
 /* The innermost open call ends. */
 static int end_frame(struct assembler *a, struct open_trace *trace, int64_t time, int failed)
 {
-    struct frame frame = trace->frames.items[--trace->frames.count];
-    int64_t duration = time_between(frame.start, time);
-    uint64_t shape = shape_mix(frame.shape, frame.path);
+    int64_t duration;
+    struct frame frame = frame_end(trace, time, &duration);
 
-    if (trace->frames.count > 0) {
-        struct frame *caller = &trace->frames.items[trace->frames.count - 1];
-
-        caller->below = time_sum(caller->below, duration);
-        caller->shape = shape_mix(caller->shape, shape);
-    } else {
-        trace->shape = shape_mix(trace->shape, shape);
-    }
     trace->row.failed += failed != 0;
     return stat_call(
         a, frame.path, time, duration, duration > frame.below ? duration - frame.below : 0, failed);

@@ -181,15 +181,9 @@ static unsigned flaws_of(const struct execution *executions, size_t i, size_t de
 /* The innermost open call, an execution whose callees have all been seen, ends. */
 static int end_innermost(struct assembler *a, struct open_trace *trace, int64_t tout)
 {
-    struct frame frame = trace->frames.items[--trace->frames.count];
-    struct frame *caller =
-        trace->frames.count ? &trace->frames.items[trace->frames.count - 1] : NULL;
-    int64_t duration = time_between(frame.start, tout);
-    uint64_t *shape = caller ? &caller->shape : &trace->shape;
+    int64_t duration;
+    struct frame frame = frame_end(trace, tout, &duration);
 
-    *shape = shape_mix(*shape, shape_mix(frame.shape, frame.path));
-    if (caller)
-        caller->below = time_sum(caller->below, duration);
     return stat_call(
         a, frame.path, tout, duration, duration > frame.below ? duration - frame.below : 0, 0);
 }

@@ -20,6 +20,7 @@ struct intake {
     struct live *live;
     int progress_fd; /* the store's thread says by it that the queue has room */
     struct event *progress, *timer, *hurry;
+    struct left_sessions left;
     int hurried; /* it was time, but the store was busy */
     uint64_t cuts;
     int due; /* a batch was to be cut, but the queue was full */
@@ -206,6 +207,7 @@ static void release(struct intake *i)
     if (i->progress_fd >= 0)
         close(i->progress_fd);
     assembler_free(i->assembler);
+    list_fini(&i->left.list);
     free(i);
 }
 
@@ -225,7 +227,9 @@ struct intake *intake_start(struct event_base *base, struct store *store, struct
     i->progress = i->progress_fd < 0
                       ? NULL
                       : event_new(base, i->progress_fd, EV_READ | EV_PERSIST, on_progress, i);
-    if (i->assembler && i->timer && i->hurry && i->progress && event_add(i->progress, NULL) == 0)
+    if (i->assembler && i->timer && i->hurry && i->progress &&
+        event_add(i->progress, NULL) == 0 &&
+        restoring_run(store, i->assembler, &i->left) == 0)
         i->committer = committer_start(store, (size_t)settings->queue_size, say_progress, i);
     if (i->committer == NULL) {
         release(i);
@@ -233,6 +237,11 @@ struct intake *intake_start(struct event_base *base, struct store *store, struct
     }
     publish(i);
     return i;
+}
+
+const struct left_sessions *intake_left(const struct intake *i)
+{
+    return &i->left;
 }
 
 struct assembler *intake_assembler(struct intake *i)

@@ -142,6 +142,23 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
     arm(set);
 }
 
+static int begin_with(struct sessions *set, const struct left_sessions *left)
+{
+    for (size_t i = 0; i < left->list.count; i++) {
+        const struct left_session *known = &left->list.items[i];
+        struct session *session = add(set, known->name, known->id);
+
+        if (session == NULL)
+            return -1;
+        session->stream = known->stream;
+        session->committed = session->end = known->position;
+        session->is_over = known->is_over;
+        session->cannot_go_on = known->cannot_go_on;
+        sessions_wait(set, session);
+    }
+    return 0;
+}
+
 struct sessions *sessions_new(struct event_base *base, struct intake *intake,
     const struct settings *settings, struct live *live)
 {
@@ -153,8 +170,8 @@ struct sessions *sessions_new(struct event_base *base, struct intake *intake,
     set->settings = settings;
     set->live = live;
     set->timer = evtimer_new(base, on_timer, set);
-    if (set->timer == NULL) {
-        free(set);
+    if (set->timer == NULL || begin_with(set, intake_left(intake)) < 0) {
+        sessions_free(set);
         return NULL;
     }
     return set;
@@ -171,7 +188,8 @@ void sessions_free(struct sessions *set)
             free(set->names[i]);
             set->names[i] = next;
         }
-    event_free(set->timer);
+    if (set->timer)
+        event_free(set->timer);
     free(set);
 }
 

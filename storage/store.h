@@ -10,7 +10,7 @@
 #ifndef KIEKER_STORAGE_STORE_H
 #define KIEKER_STORAGE_STORE_H
 
-#include "analysis/assembler.h"
+#include "analysis/restore.h"
 #include "analysis/walk.h"
 
 /* The writer: one a database, at most. */
@@ -23,7 +23,7 @@ enum store_durability {
 
 /*
  * Opens the database, makes it if it is not there, brings an older schema up to date, ends traces
- * that a killed collector left open (they are incomplete), and fills the empty `model` and `start`
+ * that a killed collector left open (they are incomplete) but for those of sessions, and fills the empty `model` and `start`
  * for the assembler. On failure NULL, with the sentence in `error`: names the file, says what to
  * do.
  */
@@ -34,6 +34,21 @@ void store_close(struct store *store);
 /* All of it or nothing. -1: nothing of it is stored, the batch is as it was and may be tried again
  * (see store_is_full). */
 int store_commit(struct store *store, struct batch *batch);
+
+/* What a collector that ended, or was killed, has left of sessions. Call backs: 0, or -1 to fail. */
+struct store_left {
+    /* Open ones, and some of the latest that are over; `fault` is the row's as text, "" if none. */
+    int (*stream)(void *context, const struct batch_stream *row, const char *fault);
+    /* What was counted of the stream before. */
+    int (*counter)(void *context, const char *name, uint64_t value);
+    /* An open trace, by stream; its chunks are asked for one by one. 1: it was taken over; 0: it is
+     * too damaged, and forgotten. */
+    int (*trace)(void *context, const struct batch_trace *row, restore_chunk *next, void *chunks);
+    void *context;
+};
+
+/* Tells of it; before the first commit. 0 or -1. */
+int store_left(struct store *store, const struct store_left *sink);
 
 /* The number that is remembered under that name (assembler_note); 0 if none is. 0 or -1. */
 int store_noted(struct store *store, const char *name, uint64_t *value);

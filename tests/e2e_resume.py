@@ -217,6 +217,48 @@ class Resume(unittest.TestCase):
                 self.assertEqual(size, len(stream.bytes))
                 self.check(collector, "cut%d" % number, reference)
 
+    def test_collector_ends_anywhere(self):
+        """Killed, or told to end, after every item or in the middle of it."""
+        for how in signal.SIGKILL, signal.SIGTERM:
+            with self.subTest(how=how.name), Collector() as collector:
+                reference = self.reference(collector)
+                ends = varied("x").ends()
+                streams = [varied("cut%d" % number) for number in range(len(ends))]
+                # All of them stop somewhere else, then the collector ends under them.
+                connections = []
+                for number, stream in enumerate(streams):
+                    connections.append(Connection(collector, stream, 0))
+                    connections[-1].send(0, ends[number] + (number % 3 if number + 1 < len(ends) else 0))
+                    if number % 2:
+                        connections[-1].committed(ends[number])
+                collector.stop(how)
+                for connection in connections:
+                    connection.socket.close()
+                collector.start()
+                for number, stream in enumerate(streams):
+                    known = max(connections[number].stored, 0)
+                    again = Connection(collector, stream, known)
+                    self.assertGreaterEqual(again.committed(), known)
+                    again.finish(known)
+                for number in range(len(streams)):
+                    self.check(collector, "cut%d" % number, reference)
+
+    def test_collector_killed_often(self):
+        """One stream, and a collector that is killed again after every item."""
+        with Collector() as collector:
+            reference = self.reference(collector)
+            stream = varied("often")
+            ends = stream.ends()
+            for begin, end in zip(ends, ends[1:]):
+                connection = Connection(collector, stream, begin)
+                self.assertEqual(connection.committed(), begin)
+                connection.send(begin, end)
+                connection.committed(end)
+                collector.stop(signal.SIGKILL)
+                connection.socket.close()
+                collector.start()
+            self.check(collector, "often", reference)
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

@@ -7,6 +7,10 @@
 
 #define FAULT "collector_killed" /* why the streams were given up */
 
+/* Of open traces: nobody comes back to go on with them. */
+#define ENDS_NOW                                                                                   \
+    "owner NOT IN (SELECT id FROM stream WHERE closed_at IS NULL AND session IS NOT NULL)"
+
 static int end_trace(struct store *store, struct batch_trace *row)
 {
     struct trace *trace = &row->trace;
@@ -23,25 +27,17 @@ static int end_trace(struct store *store, struct batch_trace *row)
     return write_run_sums(store, row, 1);
 }
 
-/* Reads up to a block of open traces. Their number, or -1. */
+/* Reads up to a block of open traces. Their number, or -1. A damaged one is lost, no more. */
 static int read_open(struct store *store, sqlite3_stmt *statement)
 {
     int got = 0, count = 0;
 
     while (count < BLOCK_TRACES_MAX && (got = database_step(&store->database, statement)) > 0) {
-        struct block block;
-
-        if (block_read(&block, sqlite3_column_blob(statement, 0),
-                (size_t)sqlite3_column_bytes(statement, 0)) < 0)
-            return database_fail(
-                &store->database, "%s: an open trace is damaged", store->database.location);
-        if (block_decode_all(&block, &store->packer) < 0)
-            got = database_fail(
-                &store->database, "%s: an open trace is damaged", store->database.location);
-        else
-            block_get(&block, 0, &store->rows[count++]);
-        block_fini(&block);
-        if (got < 0)
+        if (write_read_open(store, sqlite3_column_int64(statement, 0),
+                sqlite3_column_blob(statement, 1), (size_t)sqlite3_column_bytes(statement, 1),
+                &store->rows[count]))
+            count++;
+        else if (write_counter(store, 0, "damaged_open_trace", 1) < 0)
             return -1;
     }
     return got < 0 ? -1 : count;
@@ -50,8 +46,8 @@ static int read_open(struct store *store, sqlite3_stmt *statement)
 static int end_traces(struct store *store)
 {
     const struct buffer none[CHUNK_PARTS] = {{0}};
-    sqlite3_stmt *statement =
-        database_prepare(&store->database, "SELECT data FROM open_trace ORDER BY id");
+    sqlite3_stmt *statement = database_prepare(
+        &store->database, "SELECT id, data FROM open_trace WHERE " ENDS_NOW " ORDER BY id");
     int count = -1;
 
     if (statement == NULL)
@@ -66,7 +62,8 @@ static int end_traces(struct store *store)
             break;
     }
     sqlite3_finalize(statement);
-    return count < 0 ? -1 : database_execute(&store->database, "DELETE FROM open_trace");
+    return count < 0 ? -1
+                     : database_execute(&store->database, "DELETE FROM open_trace WHERE " ENDS_NOW);
 failed:
     sqlite3_finalize(statement);
     return -1;
@@ -80,8 +77,8 @@ static int close_streams(struct store *store, struct model *model)
     int64_t open;
     int result;
 
-    if (database_integer(
-            &store->database, "SELECT count(*) FROM stream WHERE closed_at IS NULL", &open) < 0)
+    if (database_integer(&store->database,
+            "SELECT count(*) FROM stream WHERE closed_at IS NULL AND session IS NULL", &open) < 0)
         return -1;
     if (open == 0)
         return 0;
@@ -95,10 +92,10 @@ static int close_streams(struct store *store, struct model *model)
         if (write_done(store, statement) < 0)
             return -1;
     }
-    statement =
-        database_prepare(&store->database, "UPDATE stream SET fault = ?, closed_at = max(opened_at,"
-                                           " coalesce((SELECT value FROM property WHERE name = "
-                                           "'committed_at'), 0)) WHERE closed_at IS NULL");
+    statement = database_prepare(&store->database,
+        "UPDATE stream SET fault = ?, closed_at = max(opened_at,"
+        " coalesce((SELECT value FROM property WHERE name = "
+        "'committed_at'), 0)) WHERE closed_at IS NULL AND session IS NULL");
     if (statement == NULL)
         return -1;
     sqlite3_bind_int64(statement, 1, fault);

@@ -78,8 +78,13 @@ int block_level(size_t traces, uint64_t bytes);
 int write_run_sums(struct store *store, const struct batch_trace *traces, size_t count);
 int write_counter(struct store *store, uint32_t stream, const char *name, uint64_t more);
 
-/* What a killed collector left open comes to its end. In a transaction of the caller's. */
+/* What a killed collector left open comes to its end, but for sessions. In a transaction of the
+ * caller's. */
 int write_leftovers(struct store *store, struct model *model);
+
+/* The row of an open trace. 1; 0: it is damaged. */
+int write_read_open(struct store *store, sqlite3_int64 id, const void *bytes, size_t size,
+    struct batch_trace *row);
 
 /* Runs `work` in a transaction: all of it or nothing. */
 int write_all(struct store *store, int (*work)(struct store *store, void *context), void *context);
