@@ -21,6 +21,7 @@ void connection_link(struct connection *c)
     set->first = c;
     c->home = &set->first;
     set->count++;
+    set->tls_count += c->tls != NULL;
     set->live->own.connections = set->count;
     set->live->own.connections_total++;
 }
@@ -38,6 +39,7 @@ static void unlink_connection(struct connection *c)
             break;
         }
     set->count--;
+    set->tls_count -= c->tls != NULL;
     set->memory -= c->memory;
     set->live->own.connections = set->count;
     set->live->own.stream_bytes = set->memory;

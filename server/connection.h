@@ -57,6 +57,7 @@ struct connections {
     struct connection *first, *leaving;
     struct connection *resting; /* not read until the intake says so */
     size_t count, memory;
+    size_t tls_count; /* of `count` */
     unsigned char
         *buffer; /* of whoever has its turn: REST_SMALL for what was left, then what came */
     size_t read_size;

@@ -22,6 +22,11 @@ size_t connections_count(const struct connections *set)
     return set->count;
 }
 
+size_t connections_tls_count(const struct connections *set)
+{
+    return set->tls_count;
+}
+
 static void on_read(evutil_socket_t fd, short what, void *context)
 {
     struct connection *c = context;

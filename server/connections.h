@@ -32,6 +32,7 @@ int connections_add(
     struct connections *connections, int fd, struct tls *tls, const struct sockaddr *peer);
 
 size_t connections_count(const struct connections *connections);
+size_t connections_tls_count(const struct connections *connections); /* of these, by TLS */
 
 /* Reads what has arrived by now, then closes all but those that wait to hear that it is stored. */
 void connections_drain(struct connections *connections);

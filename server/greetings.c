@@ -58,6 +58,12 @@ size_t greetings_count(const struct greetings *set)
     return set->count;
 }
 
+int greetings_are_full(const struct greetings *set)
+{
+    return set->count + connections_tls_count(set->connections) >=
+           (size_t)set->settings->tls_connections;
+}
+
 /* Forgets the greeting; its socket and what is spoken there are somebody else's by now, or closed.
  */
 static void forget(struct greeting *g)

@@ -24,6 +24,9 @@ void greetings_add(struct greetings *greetings, int fd, const struct sockaddr *p
 
 size_t greetings_count(const struct greetings *greetings);
 
+/* Whether there are as many clients by TLS as may be, with those that are greeted. */
+int greetings_are_full(const struct greetings *greetings);
+
 /* Those that can end their handshake now become connections; the others are closed. */
 void greetings_drain(struct greetings *greetings);
 

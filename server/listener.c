@@ -64,16 +64,17 @@ static void on_end(void *context)
 }
 
 /*
- * Accepts nobody until a client has left, or for a second. Says so, but not again and again where
- * clients come and go.
+ * Accepts nobody at the door (or, if it is not the door's own matter, at any) until a client has
+ * left, or for a second. Says so, but not again and again where clients come and go.
  */
-static void rest(struct listener *l, const char *why)
+static void rest(struct listener *l, int only_greeted, const char *why)
 {
     static const struct timeval second = {1, 0};
     int64_t now = clock_monotonic();
 
     for (unsigned i = 0; i < l->count; i++)
-        event_del(l->doors[i].event);
+        if (!only_greeted || l->doors[i].greets)
+            event_del(l->doors[i].event);
     l->resting = 1;
     l->live->own.accept_pauses++;
     evtimer_add(l->again, &second);
@@ -82,6 +83,11 @@ static void rest(struct listener *l, const char *why)
     l->said_at = now;
     log_warn("listener", log_field("event", "further clients wait until one leaves"),
         log_field("connections", clients(l)), log_field("reason", why));
+}
+
+static int is_full(const struct door *door)
+{
+    return door->greets && greetings_are_full(door->listener->greetings);
 }
 
 /* 1: a client was accepted; 0: nobody is waiting; -1: none can be accepted, `why` says so. */
@@ -94,6 +100,8 @@ static int accept_one(const struct door *door, const char **why)
 
     if (clients(l) >= l->most)
         return *why = "as many clients as --max-connections allows", -1;
+    if (is_full(door))
+        return *why = "as many clients by TLS as --tls-connections allows", -1;
     client = accept4(
         event_get_fd(door->event), (struct sockaddr *)&peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (client >= 0 && door->greets)
@@ -126,7 +134,7 @@ static void on_accept(evutil_socket_t fd, short what, void *context)
     for (int i = 0; i < TURN && got > 0; i++)
         got = accept_one(door, &why);
     if (got < 0)
-        rest(door->listener, why);
+        rest(door->listener, is_full(door) && clients(door->listener) < door->listener->most, why);
 }
 
 static void release(struct listener *l)

@@ -63,6 +63,15 @@ int log_reopen(void)
     return done;
 }
 
+void log_give(uid_t user, gid_t group)
+{
+    pthread_mutex_lock(&sink.lock);
+    /* Of what is no file of ours, a terminal say, nothing needs to be said. */
+    if (sink.path && fchown(sink.fd, user, group) < 0)
+        errno = 0;
+    pthread_mutex_unlock(&sink.lock);
+}
+
 void log_close(void)
 {
     log_open(NULL);

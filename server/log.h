@@ -12,6 +12,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define LOG_LINE_MAX 4096 /* bytes; longer lines are cut, saying so */
 
@@ -47,6 +48,9 @@ int log_open(const char *path);
 /* Opens the file of this name anew, after it was moved away. As log_open. */
 int log_reopen(void);
 void log_close(void);
+
+/* Gives the file to a user, so that it can be opened anew once the process is that user. */
+void log_give(uid_t user, gid_t group);
 
 /* Whether it goes to a file. */
 int log_has_file(void);

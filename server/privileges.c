@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "server/log.h"
+
 void privileges_harden(int core_dumps)
 {
     struct rlimit none = {0, 0};
@@ -57,6 +59,7 @@ int privileges_drop(const char *name, char *error, size_t error_size)
     }
     if (getuid() == user->pw_uid && geteuid() == user->pw_uid)
         return 0;
+    log_give(user->pw_uid, user->pw_gid);
     if (become(user, error, error_size) < 0)
         return -1;
     /* Where the database lies if nobody says where: at home, which was root's. */

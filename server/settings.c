@@ -56,6 +56,8 @@ const struct option options[] = {
         "TCP port that takes records by TLS, once there is --tls-cert; 0: any that is free"},
     {"tls-listen", TEXT(tls_listen), "127.0.0.1", 0, 0, NULL, 0,
         "addresses that take records by TLS, as --listen"},
+    {"tls-connections", NUMBER(tls_connections), "2000", 1, 1000000, NULL, 1,
+        "clients by TLS at a time, of those of --max-connections; each takes 22 KiB"},
     {"tls-handshake-timeout", DURATION(tls_handshake_timeout), "10s", 100 * MS, 3600 * SECOND, NULL,
         1, "longest time that a client may take to begin TLS; who takes longer is closed"},
     {"user", TEXT(user), NULL, 0, 0, NULL, 0,

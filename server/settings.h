@@ -16,7 +16,7 @@ struct settings {
     char *listen, *http_listen, *http_names;
     char *http_token, *http_cert, *http_key;
     char *tls_listen, *tls_cert, *tls_key, *tls_client_ca;
-    int64_t tls_port, tls_handshake_timeout;
+    int64_t tls_port, tls_connections, tls_handshake_timeout;
     char *user;
     int64_t core_dumps;
     int64_t port, http_port;

@@ -187,6 +187,22 @@ class Clients(unittest.TestCase):
                 sock.unwrap()
             until(lambda: collector.metric("records_total") == 5, "who came last")
 
+    def test_limit_by_tls(self):
+        """Clients by TLS have a limit of their own, and plain ones do not notice."""
+        with Secured("--tls-connections", "2") as collector:
+            first, second = collector.greet(), collector.greet()
+            late = collector.reach()
+            until(lambda: collector.log_lines("further clients wait", "--tls-connections"), "the limit")
+            collector.send(traces(0, 1))
+            until(lambda: collector.metric("records_total") == 5, "a plain client's records")
+            first.unwrap()
+            with ssl.create_default_context(cafile=path("ca.pem")).wrap_socket(late, server_hostname="localhost") as sock:
+                sock.sendall(traces(1, 1))
+                sock.unwrap()
+            until(lambda: collector.metric("records_total") == 10, "who waited")
+            first.close()
+            second.close()
+
     def test_cut(self):
         """An end without TLS's own end is no end: somebody on the way may have cut it."""
         with Secured() as collector:

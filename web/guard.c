@@ -98,8 +98,11 @@ int guard_refuses(struct exchange *x, const char *method)
             host);
     else if ((is_data(x->path) || x->is_post) && is_of_other_site(x, host))
         exchange_refuse(x, MHD_HTTP_FORBIDDEN,
-            "a page of another site may not ask here: open the address itself, or read the API "
-            "with a program");
+            "a page of another site may not ask here (Origin %.100s, Host %.100s): open the address "
+            "itself, or read the API with a program; a proxy must pass Host on",
+            exchange_header(x, MHD_HTTP_HEADER_ORIGIN) ? exchange_header(x, MHD_HTTP_HEADER_ORIGIN)
+                                                       : "none",
+            host ? host : "none");
     else
         return web->config.token && is_data(x->path) ? lacks_token(x) : 0;
     return 1;

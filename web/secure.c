@@ -7,13 +7,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "query/secret.h"
 
 #define CHAIN_MAX 16 /* certificates: the server's, and those that signed it */
 
+#define KEPT_SECONDS 300 /* longer than a connection may take to begin */
+
 struct identity {
     struct identity *before; /* connections may still be beginning with it */
+    time_t replaced_at;      /* by the clock that only goes on; 0: not yet */
     gnutls_pcert_st chain[CHAIN_MAX];
     unsigned count;
     gnutls_privkey_t key;
@@ -85,6 +89,24 @@ static gnutls_datum_t datum(char *bytes, size_t size)
     return (gnutls_datum_t){(unsigned char *)bytes, (unsigned)size};
 }
 
+/* Frees those before it that no connection can be beginning with any more. */
+static void forget_old(struct identity *newest)
+{
+    struct identity *identity = newest->before, **link = &newest->before;
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (identity)
+        identity->replaced_at = now.tv_sec;
+    while ((identity = *link) != NULL)
+        if (now.tv_sec - identity->replaced_at > KEPT_SECONDS) {
+            *link = identity->before;
+            identity_free(identity);
+        } else {
+            link = &identity->before;
+        }
+}
+
 static int load(struct secure *s, char *error, size_t error_size)
 {
     struct identity *identity = calloc(1, sizeof(*identity));
@@ -109,6 +131,7 @@ static int load(struct secure *s, char *error, size_t error_size)
     secret_free(key, key_size);
     if (done == 0) {
         identity->before = s->identity;
+        forget_old(identity);
         s->identity = identity;
     } else if (identity) {
         identity_free(identity);
