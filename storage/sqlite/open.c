@@ -44,9 +44,11 @@ static int load_names(struct store *store, struct model *model)
     while ((got = database_step(&store->database, statement)) > 0)
         if (model_load_name(model, (uint32_t)sqlite3_column_int64(statement, 0),
                 (const char *)sqlite3_column_text(statement, 1),
-                (size_t)sqlite3_column_bytes(statement, 1)) < 0)
+                (size_t)sqlite3_column_bytes(statement, 1)) < 0) {
             got = database_fail(
                 &store->database, "%s is damaged: its table of names", store->database.location);
+            break;
+        }
     sqlite3_finalize(statement);
     return got;
 }
