@@ -175,8 +175,8 @@ static int give_rows(struct exporting *e, int64_t id, struct block *block, int c
         view.events = found.trace.events;
         view.base = found.trace.start;
         if (!whole) {
-            lost(e, (uint64_t)(count - i), "block %" PRId64 " is damaged behind its trace %d", id,
-                i);
+            lost(e, (uint64_t)(count - i),
+                "block %" PRId64 " cannot be read to its end: it has %d traces more", id, count - i);
             return 0;
         }
         result = give_trace(e, &located, &view);
