@@ -207,6 +207,7 @@ static void apply(struct collector *c, struct settings *now)
     }
     log_set_level((enum log_level)c->settings.log_level);
     listener_set_most(c->listener, most_connections(c));
+    intake_reload(c->intake);
 }
 
 static void on_reload(evutil_socket_t number, short what, void *context)

@@ -13,6 +13,8 @@
 
 #define RETRY_FIRST_MS 50
 #define RETRY_MOST_MS 1000
+#define RETIRE_MS 50    /* at most, between two commits */
+#define LOOK_SECONDS 10 /* for what has become too old, when nothing is committed */
 
 struct committer {
     struct store *store;
@@ -38,6 +40,10 @@ struct committer {
     int failing, is_full;
     int64_t failing_since;
     char problem[FIGURES_PROBLEM_MAX];
+
+    struct store_limits limits;
+    struct store_retired retired;
+    int limits_changed, is_untidy; /* untidy: the last try failed */
 };
 
 /* Called with the lock held, as all that follow up to the thread's own. */
@@ -145,19 +151,75 @@ static void commit_first(struct committer *c)
     }
 }
 
+/* Without the lock: a piece of work on the store that may fail, which is said once an episode. */
+static int do_piece(struct committer *c, int (*work)(struct store *store))
+{
+    int more = work(c->store);
+
+    if (more < 0 && !c->is_untidy)
+        log_warn("store", log_field("event", "tidying failed: tried again"),
+            log_field("error", store_error(c->store)));
+    c->is_untidy = more < 0;
+    return more;
+}
+
+static void note_retired(struct committer *c, const struct store_retired *retired)
+{
+    if (retired->excess > 0 && c->retired.excess == 0)
+        log_warn("store",
+            log_field("event", "beyond --retain-size with nothing left to let go: what is running "
+                               "is kept; raise the limit or end the program"),
+            log_field("excess_bytes", retired->excess));
+    if (retired->excess == 0 && c->retired.excess > 0)
+        log_info("store", log_field("event", "within --retain-size again"));
+    c->retired = *retired;
+}
+
+/* Lets go what is beyond the limits, for a while or, if nothing waits, to the end. */
+static void retire(struct committer *c)
+{
+    int64_t until = clock_monotonic() + RETIRE_MS * CLOCK_MS;
+    struct store_limits limits = c->limits;
+    struct store_retired retired;
+    int more = 1, changed = c->limits_changed;
+
+    c->limits_changed = 0;
+    pthread_mutex_unlock(&c->lock);
+    if (changed && store_keep(c->store, &limits) < 0)
+        log_warn("store", log_field("event", "the limits of what is kept could not be changed"),
+            log_field("error", store_error(c->store)));
+    while (more > 0 && clock_monotonic() < until)
+        more = do_piece(c, store_retire);
+    store_retired(c->store, &retired);
+    pthread_mutex_lock(&c->lock);
+    note_retired(c, &retired);
+}
+
 /* Tidies until there is something to commit or nothing left to tidy. */
 static void tidy(struct committer *c)
 {
     int more = 1;
 
     while (more > 0 && c->count == 0 && !c->stopping) {
+        struct store_retired retired;
+
         pthread_mutex_unlock(&c->lock);
-        more = store_tidy(c->store);
-        if (more < 0)
-            log_warn("store", log_field("event", "tidying failed"),
-                log_field("error", store_error(c->store)));
+        more = do_piece(c, store_retire);
+        if (more == 0)
+            more = do_piece(c, store_tidy);
+        store_retired(c->store, &retired);
         pthread_mutex_lock(&c->lock);
+        note_retired(c, &retired);
     }
+}
+
+/* What has become too old is looked for also when nothing comes. */
+static void wait_for_work(struct committer *c)
+{
+    if (c->limits.age > 0 || c->limits.bytes > 0)
+        wait_until(c, clock_monotonic() + LOOK_SECONDS * CLOCK_SECOND);
+    else
+        pthread_cond_wait(&c->changed, &c->lock);
 }
 
 static void *run(void *context)
@@ -168,11 +230,14 @@ static void *run(void *context)
     while (!c->given_up && !(c->stopping && c->count == 0)) {
         if (c->count > 0) {
             commit_first(c);
+            retire(c);
             continue;
         }
         tidy(c);
-        if (c->count == 0 && !c->stopping)
-            pthread_cond_wait(&c->changed, &c->lock);
+        if (c->limits_changed)
+            retire(c);
+        else if (c->count == 0 && !c->stopping)
+            wait_for_work(c);
     }
     pthread_mutex_unlock(&c->lock);
     return NULL;
@@ -203,6 +268,17 @@ struct committer *committer_start(
     }
     pthread_setname_np(c->thread, "store");
     return c;
+}
+
+void committer_keep(struct committer *c, const struct store_limits *limits)
+{
+    pthread_mutex_lock(&c->lock);
+    if (limits->age != c->limits.age || limits->bytes != c->limits.bytes) {
+        c->limits = *limits;
+        c->limits_changed = 1;
+        pthread_cond_broadcast(&c->changed);
+    }
+    pthread_mutex_unlock(&c->lock);
 }
 
 int committer_has_room(struct committer *c)
@@ -307,6 +383,10 @@ void committer_figures(struct committer *c, struct figures *figures)
     figures->batches = c->batches;
     figures->stored_records = c->records;
     figures->commit_failures = c->failures;
+    figures->retired_by_age = c->retired.by_age;
+    figures->retired_by_size = c->retired.by_size;
+    figures->retired_records = c->retired.records;
+    figures->retain_excess = c->retired.excess;
     memcpy(figures->commit_buckets, c->buckets, sizeof(c->buckets));
     figures->commit_seconds = c->seconds;
     figures->queue_batches = c->count;

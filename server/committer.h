@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The store's thread: commits batches in order, from a bounded queue, and tidies the store when
- * there is nothing to commit. A commit that fails is tried again until it succeeds: nothing is
- * dropped, the queue fills, and who fills it must wait.
+ * The store's thread: commits batches in order, from a bounded queue, lets go what is beyond
+ * the limits between them, and tidies the store when there is nothing to commit. A commit that
+ * fails is tried again until it succeeds: nothing is dropped, the queue fills, and who fills it
+ * must wait.
  */
 #ifndef KIEKER_SERVER_COMMITTER_H
 #define KIEKER_SERVER_COMMITTER_H
@@ -21,6 +22,9 @@ struct committer;
  */
 struct committer *committer_start(
     struct store *store, size_t queue_bytes, void (*on_progress)(void *context), void *context);
+
+/* What to keep from now on; see store_keep. */
+void committer_keep(struct committer *committer, const struct store_limits *limits);
 
 /* Whether committer_put may be called. */
 int committer_has_room(struct committer *committer);

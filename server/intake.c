@@ -235,8 +235,15 @@ struct intake *intake_start(struct event_base *base, struct store *store, struct
         release(i);
         return NULL;
     }
+    intake_reload(i);
     publish(i);
     return i;
+}
+
+void intake_reload(struct intake *i)
+{
+    committer_keep(i->committer,
+        &(struct store_limits){i->settings->retain_age, (uint64_t)i->settings->retain_size});
 }
 
 const struct left_sessions *intake_left(const struct intake *i)

@@ -26,6 +26,9 @@ struct intake *intake_start(struct event_base *base, struct store *store, struct
 /* The sessions that there were when it started; the streams are its assembler's. */
 const struct left_sessions *intake_left(const struct intake *intake);
 
+/* Takes over what has changed of the settings. */
+void intake_reload(struct intake *intake);
+
 /* Where records go. Whoever has fed it calls intake_fed. */
 struct assembler *intake_assembler(struct intake *intake);
 

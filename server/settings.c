@@ -12,6 +12,7 @@
 #define GIB (1024 * MIB)
 #define MS INT64_C(1000000)
 #define SECOND (1000 * MS)
+#define NONE "none" /* the default of what has no limit unless told */
 
 #define SETTINGS_VALUE_MAX 8192 /* characters of a value as text */
 
@@ -70,6 +71,10 @@ const struct option options[] = {
     {"durability", CHOICE(durability), "commit", 0, 0, durabilities, 0,
         "commit: what is committed survives a killed process; power: a power cut too, but is "
         "slower"},
+    {"retain-age", DURATION(retain_age), NONE, 60 * SECOND, INT64_C(86400) * 36500 * SECOND, NULL,
+        1, "how long what is stored is kept after it ended, such as 30d"},
+    {"retain-size", SIZE(retain_size), NONE, 16 * MIB, 1024 * 1024 * GIB, NULL, 1,
+        "most that the database may take on disk, such as 10G; beyond, the oldest goes"},
     {"run", TEXT(run), "default", 0, 0, NULL, 0,
         "run (labelled recording) that clients belong to which do not name one"},
     {"ready-file", TEXT(ready_file), NULL, 0, 0, NULL, 0,
@@ -164,6 +169,12 @@ static int set_choice(struct settings *settings, const struct option *option, co
     return -1;
 }
 
+/* A number that may also be none at all, which is 0. */
+static int has_none(const struct option *option)
+{
+    return option->value && strcmp(option->value, NONE) == 0;
+}
+
 int settings_set(struct settings *settings, const struct option *option, const char *text,
     char *error, size_t error_size)
 {
@@ -176,6 +187,10 @@ int settings_set(struct settings *settings, const struct option *option, const c
         return set_text(settings, option, text, error, error_size);
     if (option->type == OPTION_CHOICE)
         return set_choice(settings, option, text, error, error_size);
+    if (has_none(option) && strcmp(text, NONE) == 0) {
+        *number_of(settings, option) = 0;
+        return 0;
+    }
     if (quantity_parse(quantities[option->type], text, &value, error, error_size) < 0)
         return -1;
     if (value < option->minimum || value > option->maximum) {
@@ -213,6 +228,10 @@ void settings_value(
 {
     const char *at = (const char *)settings + option->offset;
 
+    if (has_none(option) && *(const int64_t *)at == 0) {
+        snprintf(out, size, NONE);
+        return;
+    }
     switch (option->type) {
     case OPTION_TEXT:
         snprintf(out, size, "%s", *(char *const *)at ? *(char *const *)at : "");

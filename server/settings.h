@@ -25,6 +25,7 @@ struct settings {
     int64_t max_connections, read_buffer, stream_memory;
     int64_t batch_interval, batch_size, queue_size, resume_wait;
     int64_t http_connections, http_workers, event_clients, query_timeout;
+    int64_t retain_age, retain_size; /* 0: without end */
 };
 
 enum option_type { OPTION_TEXT, OPTION_NUMBER, OPTION_DURATION, OPTION_SIZE, OPTION_CHOICE };

@@ -53,6 +53,25 @@ int store_left(struct store *store, const struct store_left *sink);
 /* The number that is remembered under that name (assembler_note); 0 if none is. 0 or -1. */
 int store_noted(struct store *store, const char *name, uint64_t *value);
 
+/* How much is kept. 0: without a limit. */
+struct store_limits {
+    int64_t age;    /* ns: traces that ended longer ago go */
+    uint64_t bytes; /* of the database on disk: the oldest traces go, until it is no larger */
+};
+int store_keep(struct store *store, const struct store_limits *limits);
+
+/* Lets go what is beyond the limits, oldest first: a piece of at most some 50 ms. 1: there is more;
+ * 0: none now; -1 failed. What is running is never touched. */
+int store_retire(struct store *store);
+
+/* What went since the store was opened. */
+struct store_retired {
+    uint64_t by_age, by_size; /* traces */
+    uint64_t records;         /* that belong to no trace */
+    uint64_t excess; /* bytes beyond the limit though nothing finished is left that could go */
+};
+void store_retired(const struct store *store, struct store_retired *retired);
+
 /* Work that may wait (merging small blocks): a piece of at most some 50 ms. 1: there is more; 0:
  * none now; -1 failed. */
 int store_tidy(struct store *store);

@@ -57,6 +57,10 @@ static const struct metric {
         "Commits that failed and were tried again"},
     {"disk_full", GAUGE, offsetof(struct figures, disk_full),
         "1 while nothing can be stored for want of disk space"},
+    {"retired_records_total", COUNTER, offsetof(struct figures, retired_records),
+        "Records of no trace that were let go for their age or for the size of the database"},
+    {"retain_excess_bytes", GAUGE, offsetof(struct figures, retain_excess),
+        "Bytes beyond --retain-size because nothing that has ended is left to let go"},
     {"reading_paused", GAUGE, offsetof(struct figures, paused),
         "1 while clients are not read because the database is behind"},
     {"reading_pauses_total", COUNTER, offsetof(struct figures, pauses),
@@ -91,6 +95,17 @@ static void put_lost(FILE *out, const struct figures *figures)
     for (unsigned i = 0; i < FIGURES_REASONS && figures->lost[i].name; i++)
         fprintf(out, "kieker_connections_lost_total{reason=\"%s\"} %" PRIu64 "\n",
             figures->lost[i].name, figures->lost[i].count);
+}
+
+static void put_retired(FILE *out, const struct figures *figures)
+{
+    put_head(out, "retired_traces_total", "counter",
+        "Traces that were let go, for their age (--retain-age) or for the size of the database "
+        "(--retain-size)");
+    fprintf(out,
+        "kieker_retired_traces_total{reason=\"age\"} %" PRIu64 "\n"
+        "kieker_retired_traces_total{reason=\"size\"} %" PRIu64 "\n",
+        figures->retired_by_age, figures->retired_by_size);
 }
 
 /* Named as Prometheus's own client libraries do, so that dashboards made for these fit. */
@@ -141,6 +156,7 @@ char *metrics_text(const struct figures *figures, size_t *size)
             *(const uint64_t *)(const void *)((const char *)figures + metrics[i].offset));
     }
     put_lost(out, figures);
+    put_retired(out, figures);
     put_commits(out, figures);
     put_process(out);
     if (fclose(out) != 0) {

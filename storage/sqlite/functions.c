@@ -113,6 +113,70 @@ static void on_sum_final(sqlite3_context *context)
     buffer_fini(&sum->coded);
 }
 
+/* a without b, bucket by bucket. 0, or -1 as histogram_merge. */
+static int subtract(const void *a, size_t a_size, const void *b, size_t b_size, struct buffer *out)
+{
+    struct place x, y;
+    uint64_t before = 0;
+
+    if (buffer_reserve(out, 1) < 0)
+        return -1;
+    begin(&x, a, a_size);
+    begin(&y, b, b_size);
+    for (; x.there; advance(&x)) {
+        uint64_t less = 0;
+
+        while (y.there && y.bucket < x.bucket)
+            advance(&y);
+        if (y.there && y.bucket == x.bucket)
+            less = y.count;
+        if (x.count <= less)
+            continue;
+        if (buffer_reserve(out, 2 * VARINT_MAX) < 0)
+            return -1;
+        buffer_put(out, x.bucket - before);
+        buffer_put(out, x.count - less);
+        before = x.bucket;
+    }
+    return x.in.bad || y.in.bad ? -1 : 0;
+}
+
+static void on_subtract(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    struct buffer out = {0};
+    const void *a = sqlite3_value_blob(values[0]), *b = sqlite3_value_blob(values[1]);
+
+    (void)count;
+    if (subtract(a, (size_t)sqlite3_value_bytes(values[0]), b,
+            (size_t)sqlite3_value_bytes(values[1]), &out) < 0)
+        sqlite3_result_error(context, "histogram_subtract: a histogram is damaged", -1);
+    else
+        result(context, &out);
+    buffer_fini(&out);
+}
+
+/* The edge of the first bucket, or of the last: what the user data says. */
+static void on_edge(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    const int of_last = sqlite3_user_data(context) != NULL;
+    const void *coded = sqlite3_value_blob(values[0]);
+    uint64_t bucket, middle, width;
+    struct place place;
+
+    (void)count;
+    begin(&place, coded, (size_t)sqlite3_value_bytes(values[0]));
+    if (!place.there)
+        return;
+    do {
+        bucket = place.bucket;
+        advance(&place);
+    } while (of_last && place.there);
+    middle = histogram_value((uint32_t)bucket);
+    width = bucket < 128 ? 1 : (uint64_t)1 << (bucket / 64 - 1);
+    sqlite3_result_int64(
+        context, (sqlite3_int64)(of_last ? middle - width / 2 + width - 1 : middle - width / 2));
+}
+
 static void on_quantile(sqlite3_context *context, int count, sqlite3_value **values)
 {
     struct histogram_sum *sum = sqlite3_malloc64(sizeof(*sum));
@@ -145,5 +209,14 @@ int functions_register(sqlite3 *handle)
     if (code == SQLITE_OK)
         code = sqlite3_create_function(
             handle, "histogram_quantile", 2, flags, NULL, on_quantile, NULL, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_create_function(
+            handle, "histogram_subtract", 2, flags, NULL, on_subtract, NULL, NULL);
+    if (code == SQLITE_OK)
+        code =
+            sqlite3_create_function(handle, "histogram_least", 1, flags, NULL, on_edge, NULL, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_create_function(
+            handle, "histogram_most", 1, flags, (void *)"last", on_edge, NULL, NULL);
     return code;
 }

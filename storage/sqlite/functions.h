@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * SQL functions over coded histograms: histogram_add(a, b) is their sum, either may be NULL; the
- * aggregate histogram_sum(h) likewise; histogram_quantile(h, q) gives the ns that the share q (0 to
- * 1) does not exceed, NULL if nothing was counted.
+ * aggregate histogram_sum(h) likewise; histogram_subtract(a, b) takes b away again, and
+ * histogram_least(h) and histogram_most(h) are the ns between which all lies, NULL if nothing does;
+ * histogram_quantile(h, q) gives the ns that the share q (0 to 1) does not exceed, NULL if nothing
+ * was counted.
  */
 #ifndef KIEKER_STORAGE_SQLITE_FUNCTIONS_H
 #define KIEKER_STORAGE_SQLITE_FUNCTIONS_H

@@ -159,6 +159,7 @@ static struct store *store_new(void)
     if (store == NULL)
         return NULL;
     store->lock = -1;
+    retain_init(&store->retain);
     store->rows = malloc(BLOCK_TRACES_MAX * sizeof(*store->rows));
     store->zone = malloc(sizeof(*store->zone));
     if (store->rows && store->zone)

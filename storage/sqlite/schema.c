@@ -30,6 +30,27 @@
 
 #define TEXT(column) "(SELECT text FROM name WHERE id = " column ")"
 
+#define CLASSES_SHOWN(slowest, first, latest) \
+    "CREATE VIEW classes AS" \
+    " SELECT c.id, printf('%016x', c.hash) AS hash," \
+    " " TEXT("o.name") " AS root, " TEXT("o.component") " AS component," \
+    " c.calls, c.depth, s.traces, s.failed, s.total_ns, s.min_ns," \
+    " s.total_ns / s.traces AS mean_ns," \
+    " histogram_quantile(s.histogram, 0.5) AS p50_ns," \
+    " histogram_quantile(s.histogram, 0.95) AS p95_ns," \
+    " histogram_quantile(s.histogram, 0.99) AS p99_ns," \
+    " s.max_ns, " slowest " AS slowest, " first " AS first, s.first_at, " latest " AS latest, s.latest_at" \
+    " FROM class c JOIN class_total s ON s.class = c.id" \
+    " LEFT JOIN path p ON p.id = c.root LEFT JOIN operation o ON o.id = p.operation"
+
+#define RUNS_SHOWN \
+    "CREATE VIEW runs AS" \
+    " SELECT r.id, " TEXT("r.name") " AS name, r.first_at, r.last_at," \
+    " (SELECT count(*) FROM stream WHERE run = r.id) AS streams," \
+    " (SELECT sum(records) FROM stream WHERE run = r.id) AS records," \
+    " r.traces, r.calls, r.failed, r.incomplete" \
+    " FROM run r"
+
 /*
  * Texts are ids of `name` in tables and texts in views; views carry the plural of a table's name.
  * Points in time end in _at (ns since 1970), durations in _ns. What is counted by path is in
@@ -199,24 +220,9 @@ static const char *const version_1[] = {
     " LEFT JOIN operation o ON o.id = p.operation LEFT JOIN run r ON r.id = p.run"
     " GROUP BY p.id",
 
-    "CREATE VIEW classes AS"
-    " SELECT c.id, printf('%016x', c.hash) AS hash,"
-    " " TEXT("o.name") " AS root, " TEXT("o.component") " AS component,"
-    " c.calls, c.depth, s.traces, s.failed, s.total_ns, s.min_ns,"
-    " s.total_ns / s.traces AS mean_ns,"
-    " histogram_quantile(s.histogram, 0.5) AS p50_ns,"
-    " histogram_quantile(s.histogram, 0.95) AS p95_ns,"
-    " histogram_quantile(s.histogram, 0.99) AS p99_ns,"
-    " s.max_ns, s.slowest, s.first, s.first_at, s.latest, s.latest_at"
-    " FROM class c JOIN class_total s ON s.class = c.id"
-    " LEFT JOIN path p ON p.id = c.root LEFT JOIN operation o ON o.id = p.operation",
+    CLASSES_SHOWN("s.slowest", "s.first", "s.latest"),
 
-    "CREATE VIEW runs AS"
-    " SELECT r.id, " TEXT("r.name") " AS name, r.first_at, r.last_at,"
-    " (SELECT count(*) FROM stream WHERE run = r.id) AS streams,"
-    " (SELECT sum(records) FROM stream WHERE run = r.id) AS records,"
-    " r.traces, r.calls, r.failed, r.incomplete"
-    " FROM run r",
+    RUNS_SHOWN,
 
     "CREATE VIEW streams AS"
     " SELECT s.id, " TEXT("r.name") " AS run, s.peer, s.agent,"
@@ -231,9 +237,11 @@ static const char *const version_1[] = {
 
 /* Not released yet: what changes the tables is added here. */
 static const char *const version_2[] = {
-    /* What is retired is found by its time, see retain.c. Chunks of the traces in `retired` go bit
-     * by bit. */
+    /* What is retired is found by its time, see retain.h. Chunks of the traces in `retired` go bit
+     * by bit. Example traces that are gone are 0, and shown as null; a run of which nothing is left
+     * is not shown. */
     "CREATE INDEX block_max_end ON block (max_end)",
+    "CREATE INDEX block_min_start ON block (min_start)",
     "CREATE INDEX record_time ON record (time_at)",
     "CREATE TABLE retired (trace INTEGER PRIMARY KEY)",
 
@@ -244,6 +252,10 @@ static const char *const version_2[] = {
     "ALTER TABLE open_trace ADD COLUMN last_order INTEGER NOT NULL DEFAULT -1",
     "ALTER TABLE open_trace ADD COLUMN beyond INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE open_trace ADD COLUMN metadata_at INTEGER NOT NULL DEFAULT 0",
+    "DROP VIEW classes",
+    CLASSES_SHOWN("nullif(s.slowest, 0)", "nullif(s.first, 0)", "nullif(s.latest, 0)"),
+    "DROP VIEW runs",
+    RUNS_SHOWN " WHERE r.traces > 0 OR EXISTS (SELECT 1 FROM stream WHERE run = r.id)",
 
     NULL,
 };

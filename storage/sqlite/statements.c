@@ -74,6 +74,54 @@ static const char *const texts[WRITE_STATEMENTS] = {
     [WRITE_DUE_MINUTES] =
         "SELECT path, calls, failed, total_ns, self_ns, min_ns, max_ns, histogram, id FROM path_minute"
         " WHERE id > ? AND id < ? ORDER BY id LIMIT ?",
+    [WRITE_OLDEST_BLOCK] = "SELECT id, max_end FROM block ORDER BY max_end LIMIT 1",
+    [WRITE_DROP_ZONE] =
+        "SELECT first_id, last_id, traces, calls, failed, incomplete + damaged, run FROM block WHERE id = ?",
+    [WRITE_RETIRE_TRACE] = "INSERT OR IGNORE INTO retired (trace) VALUES (?)",
+    [WRITE_RETIRE_RANGE] =
+        "INSERT OR IGNORE INTO retired (trace) SELECT DISTINCT trace FROM chunk c"
+        " WHERE trace BETWEEN ?1 AND ?2 AND NOT EXISTS (SELECT 1 FROM open_trace WHERE id = c.trace)"
+        " AND NOT EXISTS (SELECT 1 FROM block WHERE first_id <= c.trace AND last_id >= c.trace)",
+    [WRITE_NEXT_RETIRED] = "SELECT trace FROM retired LIMIT 1",
+    [WRITE_RETIRED_GONE] = "DELETE FROM retired WHERE trace = ?",
+    [WRITE_CHUNKS_OF] = "SELECT id, length(data) FROM chunk WHERE trace = ?",
+    [WRITE_DELETE_CHUNK] = "DELETE FROM chunk WHERE id = ?",
+    [WRITE_CLASS_EXAMPLES] = "SELECT slowest, first, latest FROM class_total WHERE class = ?",
+    [WRITE_CLASS_LESS] =
+        "UPDATE class_total SET traces = traces - ?2, failed = failed - ?3, total_ns = total_ns - ?4,"
+        " min_ns = max(min_ns, coalesce(histogram_least(histogram_subtract(histogram, ?5)), min_ns)),"
+        " max_ns = min(max_ns, coalesce(histogram_most(histogram_subtract(histogram, ?5)), max_ns)),"
+        " histogram = histogram_subtract(histogram, ?5), slowest = iif(?6, 0, slowest),"
+        " first = iif(?7, 0, first), latest = iif(?8, 0, latest)"
+        " WHERE class = ?1",
+    [WRITE_CLASS_GONE] = "DELETE FROM class_total WHERE class = ? AND traces <= 0",
+    [WRITE_RUN_LESS] =
+        "UPDATE run SET traces = traces - ?2, calls = calls - ?3, failed = failed - ?4,"
+        " incomplete = incomplete - ?5, first_at = iif(traces > ?2, min(last_at, max(first_at,"
+        " coalesce((SELECT min(min_start) FROM block), first_at))), NULL),"
+        " last_at = iif(traces > ?2, last_at, NULL)"
+        " WHERE id = ?1",
+    [WRITE_OLD_MINUTES] =
+        "SELECT path, calls, failed, total_ns, self_ns, histogram, id FROM path_minute"
+        " WHERE id < ? ORDER BY id LIMIT ?",
+    [WRITE_DELETE_MINUTES] = "DELETE FROM path_minute WHERE id <= ?",
+    [WRITE_TOTAL_LESS] =
+        "UPDATE path_total SET calls = calls - ?2, failed = failed - ?3, total_ns = total_ns - ?4,"
+        " self_ns = self_ns - ?5,"
+        " min_ns = max(min_ns, coalesce(histogram_least(histogram_subtract(histogram, ?6)), min_ns)),"
+        " max_ns = min(max_ns, coalesce(histogram_most(histogram_subtract(histogram, ?6)), max_ns)),"
+        " histogram = histogram_subtract(histogram, ?6)"
+        " WHERE path = ?1",
+    [WRITE_TOTAL_GONE] = "DELETE FROM path_total WHERE path = ? AND calls <= 0",
+    [WRITE_DELETE_RECORDS] =
+        "DELETE FROM record WHERE id IN (SELECT id FROM record WHERE time_at <= ? ORDER BY time_at LIMIT ?)",
+    [WRITE_OLD_STREAMS] = /* the last one stays: it says how far numbers have been given */
+        "SELECT id FROM stream WHERE closed_at < ? AND id < (SELECT max(id) FROM stream) LIMIT ?",
+    [WRITE_COUNTERS_FOLD] = "INSERT INTO counter (stream, name, value)"
+                            " SELECT 0, name, value FROM counter WHERE stream = ?"
+                            " ON CONFLICT (stream, name) DO UPDATE SET value = value + excluded.value",
+    [WRITE_COUNTERS_GONE] = "DELETE FROM counter WHERE stream = ?",
+    [WRITE_STREAM_GONE] = "DELETE FROM stream WHERE id = ?",
 };
 
 /* clang-format on */

@@ -4,6 +4,7 @@
 #define KIEKER_STORAGE_SQLITE_WRITER_H
 
 #include "storage/sqlite/database.h"
+#include "storage/sqlite/retain.h"
 #include "storage/sqlite/zone.h"
 #include "storage/store.h"
 
@@ -32,6 +33,34 @@ enum write_statement {
     WRITE_DELETE_BLOCK,
     WRITE_DELETE_DATA,
     WRITE_DUE_MINUTES,
+    WRITE_PACKED,
+    WRITE_PACKED_COUNT,
+    WRITE_PACKED_PIECES,
+    WRITE_PACKED_GONE,
+    WRITE_PACKED_ASIDE,
+    WRITE_PACKED_DUE,
+    WRITE_PACKED_OLD,
+    WRITE_OLDEST_BLOCK,
+    WRITE_DROP_ZONE,
+    WRITE_RETIRE_TRACE,
+    WRITE_RETIRE_RANGE,
+    WRITE_NEXT_RETIRED,
+    WRITE_RETIRED_GONE,
+    WRITE_CHUNKS_OF,
+    WRITE_DELETE_CHUNK,
+    WRITE_CLASS_EXAMPLES,
+    WRITE_CLASS_LESS,
+    WRITE_CLASS_GONE,
+    WRITE_RUN_LESS,
+    WRITE_OLD_MINUTES,
+    WRITE_DELETE_MINUTES,
+    WRITE_TOTAL_LESS,
+    WRITE_TOTAL_GONE,
+    WRITE_DELETE_RECORDS,
+    WRITE_OLD_STREAMS,
+    WRITE_COUNTERS_FOLD,
+    WRITE_COUNTERS_GONE,
+    WRITE_STREAM_GONE,
     WRITE_STATEMENTS
 };
 
@@ -46,6 +75,7 @@ struct store {
     int64_t total_through;                           /* see schema.c */
     uint64_t last_trace;
     unsigned commits; /* since the last look for free pages */
+    struct retain retain;
 };
 
 /* The statement with this number; its text is in statements.c. NULL: failed. */
