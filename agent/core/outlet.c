@@ -26,9 +26,8 @@ static void on_full(struct track_sink *sink)
     struct outlet *outlet = (struct outlet *)((char *)sink - offsetof(struct outlet, sink));
 
     outlet_flush(outlet);
-    if (sink->stream == NULL || outlet->stream.used == 0 || window_next(&outlet->window))
-        return;
-    outlet_wait_for_room(outlet);
+    if (sink->stream != NULL)
+        outlet_make_room(outlet);
 }
 
 int outlet_init(struct outlet *outlet, const char *writer, const char *hello,

@@ -84,8 +84,9 @@ void outlet_abandon(struct outlet *outlet, uint64_t position);
 /* There is no connection, or none any more: it is said once, and again only after there was one. */
 void outlet_miss(struct outlet *outlet);
 
-/* The window is full: waits for room, or gives up the stream. */
-void outlet_wait_for_room(struct outlet *outlet);
+/* Sees to it that there is an empty segment to write to, if it has to wait for that; or gives up
+ * the stream. */
+void outlet_make_room(struct outlet *outlet);
 
 /* Everything has been put: waits until the peer has stored it, as far as it says so. */
 void outlet_wait_for_end(struct outlet *outlet);

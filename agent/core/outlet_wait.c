@@ -8,6 +8,9 @@
 #define SAY_NS 1000000000u    /* how long one waits for a collector that is gone without a word */
 #define ANSWER_NS 2000000000u /* how long the end waits for the first word of a peer */
 #define ANSWER_STEP_MS 20u
+/* What a peer takes without a word, before it is clear that it says none: more than lies unread in
+ * the kernel, for ours answers the first bytes that it reads. */
+#define FIRST_SEGMENTS 64u
 
 static uint64_t records_behind(const struct outlet *outlet, uint64_t position)
 {
@@ -28,7 +31,17 @@ static void leave_unconfirmed(struct outlet *outlet)
     outlet_abandon(outlet, written);
 }
 
-/* Whether the peer has taken a whole window and has not said a word: it never will. */
+/* 1 when the stream goes on in an empty segment. */
+static int go_on(struct outlet *outlet)
+{
+    if (outlet->stream.used == 0)
+        return 1;
+    if (outlet->peer == OUTLET_NEW && outlet->window.count >= FIRST_SEGMENTS)
+        return 0;
+    return window_next(&outlet->window);
+}
+
+/* Whether the peer has taken so much and has not said a word: it never will. */
 static int is_mute(struct outlet *outlet)
 {
     if (outlet->writer.state != WRITER_CONNECTED || outlet->has_answered ||
@@ -54,12 +67,12 @@ static void say_gone(struct outlet *outlet)
             writer->name, writer->error);
 }
 
-void outlet_wait_for_room(struct outlet *outlet)
+void outlet_make_room(struct outlet *outlet)
 {
     struct window *window = &outlet->window;
     uint64_t begun = clock_steady(), stored = window->stored;
 
-    while (outlet->sink.stream != NULL && outlet->stream.used > 0 && !window_next(window)) {
+    while (outlet->sink.stream != NULL && !go_on(outlet)) {
         uint64_t now = clock_steady(), waited = now - begun;
         int is_gone = outlet->writer.state != WRITER_CONNECTED;
 
