@@ -341,6 +341,44 @@ class Agent(unittest.TestCase):
             self.assertEqual(self.calls(collector), {"inner": CALLS * 4, "main": 4})
             self.assertEqual(collector.lost("tls_failed"), 0)
 
+    def test_collector_killed(self):
+        """What was under way is sent again: exactly once by TLS, too."""
+        go = path("go")
+        with open(path("script.py"), "w") as f:
+            f.write(textwrap.dedent("""
+                import os, time
+
+                def inner(i):
+                    return i
+
+                def main():
+                    for i in range(%d):
+                        inner(i)
+                    while not os.path.exists(%r):
+                        time.sleep(0.01)
+                    for i in range(%d):
+                        inner(i)
+
+                main()
+                """ % (CALLS, go, CALLS)))
+        with Secured() as collector:
+            program = subprocess.Popen([os.environ["KIEKER_PYTHON"], "-m", "kieker", "--writer", "tls://localhost:%d" % collector.tls_port, "--tls-ca",
+                                        path("ca.pem"), path("script.py")], stderr=subprocess.PIPE, text=True)
+            try:
+                until(lambda: collector.metric("records_total") > CALLS, "the first half")
+                collector.process.kill()
+                collector.process.wait()
+                collector.options += ("--tls-port", str(collector.tls_port))
+                collector.start()
+                open(go, "w").close()
+                self.assertEqual((program.wait(PATIENCE), program.stderr.read()), (0, ""))
+            finally:
+                program.kill()
+                program.wait()
+                program.stderr.close()
+            self.assertEqual(self.calls(collector), {"inner": 2 * CALLS, "main": 1})
+            self.assertEqual([row["state"] for row in collector.all_traces()], ["complete"])
+
     def test_forks(self):
         """Processes that the program forks are observed likewise, each by a connection of its own; and the program may use TLS itself."""
         with Secured() as collector:
