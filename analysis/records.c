@@ -435,8 +435,9 @@ static int give_call(struct records *records, struct beside *beside, enum record
         if (type == NULL)
             return unknown_type(records, name);
     }
-    if (type->field_count < EVENT_CAUSE ||
-        build(records, type, known, plain, typed ? &beside->extras : NULL) < 0)
+    if (type->role != record_type(id)->role) /* its first fields would not be a call's */
+        return damaged(records);
+    if (build(records, type, known, plain, typed ? &beside->extras : NULL) < 0)
         return -1;
     if (typed)
         next_extra(beside);
@@ -496,6 +497,13 @@ static int end_call(struct records *records, struct beside *beside, const struct
         failed ? PLAIN_FAILED : PLAIN_EVENT, plain, logged);
 }
 
+/* Whether such records are in traces, and not apart. */
+static int is_of_trace(enum record_role role)
+{
+    return role == ROLE_TRACE_EVENT || role == ROLE_BEFORE || role == ROLE_AFTER ||
+           role == ROLE_FAILED;
+}
+
 static int give_other(struct records *records, struct beside *beside, const struct step *step,
     const struct plain *plain, int64_t logged)
 {
@@ -506,6 +514,8 @@ static int give_other(struct records *records, struct beside *beside, const stru
     type = records_type(records, (uint32_t)step->argument);
     if (type == NULL)
         return unknown_type(records, (uint32_t)step->argument);
+    if (!is_of_trace(type->role))
+        return damaged(records);
     if (build(records, type, 0, plain, &beside->extras) < 0)
         return -1;
     next_extra(beside);

@@ -4,22 +4,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ID_MAX (1u << 26) /* beyond any dictionary's bound: an id that large is damage */
+/* Ids that are larger than the model's bounds let them be are damage: no room is made for these. */
+#define NAMES_MOST (2 * MODEL_NAMES_MAX)
+#define OPERATIONS_MOST (2 * MODEL_OPERATIONS_MAX)
+#define PATHS_MOST (8 * MODEL_PATHS_MAX) /* each run has one of its own */
 
 /* Makes the list so long that it has the id; new elements are zero. NULL: memory is short, or no
  * such id can be. */
-#define PLACE(list, id)                                                                            \
-    (place(&(list)->items, &(list)->count, &(list)->capacity, sizeof(*(list)->items), id) < 0      \
+#define PLACE(list, most, id)                                                                      \
+    (place(&(list)->items, &(list)->count, &(list)->capacity, sizeof(*(list)->items), most, id) <  \
+                0                                                                                  \
             ? NULL                                                                                 \
             : &(list)->items[id])
 
-static int place(void *items, size_t *count, size_t *capacity, size_t size, uint32_t id)
+static int place(
+    void *items, size_t *count, size_t *capacity, size_t size, uint32_t most, uint32_t id)
 {
     char *list;
 
     if (id < *count)
         return 0;
-    if (id >= ID_MAX)
+    if (id >= most)
         return -1;
     while (*capacity <= id)
         if (list_grow(items, capacity, size) < 0)
@@ -47,7 +52,7 @@ static char *copy_text(sqlite3_stmt *statement, int column)
 static void keep_name(
     struct dictionary *dictionary, uint32_t id, sqlite3_stmt *statement, int column)
 {
-    char **name = id ? PLACE(&dictionary->names, id) : NULL;
+    char **name = id ? PLACE(&dictionary->names, NAMES_MOST, id) : NULL;
 
     if (name && *name == NULL)
         *name = copy_text(statement, column);
@@ -79,7 +84,7 @@ static uint32_t number(sqlite3_stmt *statement, int column)
 const struct stored_operation *dictionary_operation(struct store_reader *reader, uint32_t id)
 {
     static const struct stored_operation none;
-    struct stored_operation *operation = PLACE(&reader->dictionary.operations, id);
+    struct stored_operation *operation = PLACE(&reader->dictionary.operations, OPERATIONS_MOST, id);
     sqlite3_stmt *statement;
 
     if (operation == NULL || operation->loaded)
@@ -106,7 +111,7 @@ static void keep_path(struct stored_path *path, sqlite3_stmt *statement)
 const struct stored_path *dictionary_path(struct store_reader *reader, uint32_t id)
 {
     static const struct stored_path none = {.kind = PATH_ENTRY};
-    struct stored_path *path = PLACE(&reader->dictionary.paths, id);
+    struct stored_path *path = PLACE(&reader->dictionary.paths, PATHS_MOST, id);
     sqlite3_stmt *statement;
 
     if (path == NULL || path->loaded)
@@ -146,7 +151,7 @@ static int load_more(struct store_reader *reader, const char *sql, uint32_t *who
 
 static int keep_operation(struct dictionary *dictionary, uint32_t id, sqlite3_stmt *statement)
 {
-    struct stored_operation *operation = PLACE(&dictionary->operations, id);
+    struct stored_operation *operation = PLACE(&dictionary->operations, OPERATIONS_MOST, id);
 
     if (operation == NULL)
         return -1;
@@ -168,7 +173,7 @@ int dictionary_load_operations(struct store_reader *reader)
 
 static int keep_new_path(struct dictionary *dictionary, uint32_t id, sqlite3_stmt *statement)
 {
-    struct stored_path *path = PLACE(&dictionary->paths, id);
+    struct stored_path *path = PLACE(&dictionary->paths, PATHS_MOST, id);
 
     if (path == NULL)
         return -1;

@@ -21,8 +21,53 @@ void expected_fini(struct expected *expected)
         list_fini(&expected->traces.items[i].open);
         list_fini(&expected->traces.items[i].records);
         list_fini(&expected->traces.items[i].executions);
+        list_fini(&expected->traces.items[i].digests);
     }
+    list_fini(&expected->others);
     list_fini(&expected->traces);
+}
+
+static uint64_t mix(uint64_t digest, const void *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        digest = (digest ^ ((const unsigned char *)bytes)[i]) * UINT64_C(0x100000001B3);
+    return digest;
+}
+
+static int is_time(const char *name)
+{
+    return strcmp(name, "timestamp") == 0 || strcmp(name, "tin") == 0 || strcmp(name, "tout") == 0;
+}
+
+static uint64_t mix_string(uint64_t digest, const struct record *record, const unsigned char *at)
+{
+    int32_t id = (int32_t)bytes_get32(at);
+    const struct registry_entry *entry = registry_get(record->registry, id);
+    char unknown[32];
+
+    if (entry)
+        return mix(digest, entry->text, entry->length);
+    snprintf(unknown, sizeof(unknown), "<?%d>", (int)id);
+    return mix(digest, unknown, strlen(unknown));
+}
+
+uint64_t expected_digest(const struct record *record)
+{
+    struct record_cursor cursor = {.record = record};
+    uint64_t digest = mix(1, record->type->name, strlen(record->type->name));
+
+    while (record_next_value(&cursor) > 0) {
+        const struct record_field *field = &record->type->fields[cursor.field];
+
+        digest = mix(digest, &cursor.elements, sizeof(cursor.elements));
+        if (cursor.at == NULL || is_time(field->name))
+            continue;
+        if (field_element(field->type) == FIELD_STR)
+            digest = mix_string(digest, record, cursor.at);
+        else
+            digest = mix(digest, cursor.at, field_width(field_element(field->type)));
+    }
+    return digest;
 }
 
 static int is_same_trace(const struct expected_trace *trace, enum trace_kind kind, unsigned stream,
@@ -73,6 +118,11 @@ static void note_record(struct expected_trace *trace, const struct fact *fact)
     if (fact->time > trace->end)
         trace->end = fact->time;
     ADD(&trace->records, *fact);
+}
+
+static void note_digest(struct expected_trace *trace, uint64_t digest)
+{
+    ADD(&trace->digests, digest);
 }
 
 static void note_order(struct expected_trace *trace, int32_t order)
@@ -164,13 +214,15 @@ void expected_event(
     } else {
         end_named(expected, trace, fact);
     }
+    note_digest(trace, fact->digest);
     note_order(trace, fact->order);
     if ((fact->kind == STEP_AFTER || fact->kind == STEP_FAILED) && trace->open.count == 0 &&
         trace->flaws == 0 && trace->metadata)
         finish(expected, trace);
 }
 
-int expected_metadata(struct expected *expected, unsigned stream, uint32_t run, int64_t id)
+int expected_metadata(
+    struct expected *expected, unsigned stream, uint32_t run, int64_t id, uint64_t digest)
 {
     struct expected_trace *trace = trace_of(expected, TRACE_OF_EVENTS, stream, run, id);
 
@@ -179,6 +231,10 @@ int expected_metadata(struct expected *expected, unsigned stream, uint32_t run, 
         return 0;
     }
     trace->metadata = 1;
+    note_digest(trace, digest);
+    memmove(trace->digests.items + 1, trace->digests.items,
+        (trace->digests.count - 1) * sizeof(*trace->digests.items));
+    trace->digests.items[0] = digest;
     return 1;
 }
 
@@ -208,6 +264,7 @@ void expected_execution(struct expected *expected, unsigned stream, uint32_t run
     const struct execution *execution = &fact->execution;
 
     trace->stream = stream;
+    note_digest(trace, fact->digest);
     if (trace->executions.count == 0) {
         trace->start = execution->tin;
         trace->end = execution->tout;

@@ -16,6 +16,7 @@ struct fact {
     int64_t time, logged; /* ns; logged: or RECORD_NOT_LOGGED */
     int32_t order, signature_id, class_id;
     const char *signature, *class, *cause;
+    uint64_t digest;
     int by_ids; /* equal ids mean the same operation: no id of the stream had two texts so far */
 };
 
@@ -23,6 +24,7 @@ struct fact {
 struct fact_execution {
     const char *signature, *host;
     struct execution execution; /* without the numbers of names */
+    uint64_t digest;
     int64_t logged;
 };
 
@@ -36,6 +38,7 @@ struct expected_call {
 
 struct expected_trace {
     uint64_t id;
+    LIST(uint64_t) digests; /* of all its records, as they were fed; its metadata's is the first */
     int64_t kieker_id;
     enum trace_kind kind;
     unsigned stream; /* number of the side that fed it last */
@@ -64,7 +67,11 @@ struct expected {
     /* What the statistics of all batches must add up to. */
     uint64_t calls, failed, total, self;
     uint64_t traces_finished, left_open, flaws[FLAWS];
+    LIST(uint64_t) others; /* digests of the records of no trace */
 };
+
+/* What a record says: its type and the values of all fields but times, strings as text. */
+uint64_t expected_digest(const struct record *record);
 
 void expected_init(struct expected *expected);
 void expected_fini(struct expected *expected);
@@ -74,7 +81,8 @@ void expected_event(
     struct expected *expected, unsigned stream, uint32_t run, int64_t id, const struct fact *fact);
 
 /* A TraceMetadata or ApplicationTraceMetadata. 1: it is the trace's first; 0: it has one. */
-int expected_metadata(struct expected *expected, unsigned stream, uint32_t run, int64_t id);
+int expected_metadata(
+    struct expected *expected, unsigned stream, uint32_t run, int64_t id, uint64_t digest);
 
 void expected_execution(struct expected *expected, unsigned stream, uint32_t run, int64_t id,
     const struct fact_execution *execution);

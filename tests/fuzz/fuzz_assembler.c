@@ -143,7 +143,9 @@ static int64_t next_id(struct program *program)
     return how == 255 ? (int64_t)input_number(&program->input, 8) : how % 4;
 }
 
-static void feed(struct program *program, struct side *side, enum record_id type, int64_t logged)
+/* Gives what expected_digest says of the record. */
+static uint64_t feed(
+    struct program *program, struct side *side, enum record_id type, int64_t logged)
 {
     struct record record = {.type = record_type(type),
         .fields = program->fields.bytes,
@@ -154,6 +156,7 @@ static void feed(struct program *program, struct side *side, enum record_id type
     side->records++;
     program->steps++;
     must(assembler_feed(program->assembler, side->stream, &record, program->clock) == 0);
+    return expected_digest(&record);
 }
 
 static void set_field(
@@ -216,7 +219,7 @@ static void do_event(struct program *program, unsigned stream, unsigned role, ui
             set_field(program, record_type(type), "cause", (uint32_t)ids[cause]);
         fact.time = in_ns(side, time);
         fact.logged = logged == RECORD_NOT_LOGGED ? logged : in_ns(side, logged);
-        feed(program, side, type, logged);
+        fact.digest = feed(program, side, type, logged);
         expected_event(&program->expected, stream, side->run, trace, &fact);
         time = (int64_t)((uint64_t)time + 1);
     }
@@ -246,7 +249,7 @@ static void do_execution(struct program *program, unsigned stream, uint32_t repe
         set_field(program, type, "eoi", (uint32_t)fact.execution.eoi);
         fact.execution.tin = in_ns(side, tin);
         fact.execution.tout = in_ns(side, tout);
-        feed(program, side, RECORD_OPERATION_EXECUTION, logged);
+        fact.digest = feed(program, side, RECORD_OPERATION_EXECUTION, logged);
         if (logged != RECORD_NOT_LOGGED)
             in_ns(side, logged);
         expected_execution(&program->expected, stream, side->run, trace, &fact);
@@ -260,12 +263,13 @@ static void do_metadata(struct program *program, unsigned stream)
     enum record_id type =
         input_byte(&program->input) % 4 ? RECORD_TRACE_METADATA : RECORD_APPLICATION_TRACE_METADATA;
     int64_t trace = next_id(program), logged = next_logged(program);
+    uint64_t digest;
 
     put_fields(program, record_type(type));
     set_field(program, record_type(type), "traceId", (uint64_t)trace);
-    feed(program, side, type, logged);
+    digest = feed(program, side, type, logged);
     /* Of a second one nothing is taken. */
-    if (expected_metadata(&program->expected, stream, side->run, trace) &&
+    if (expected_metadata(&program->expected, stream, side->run, trace, digest) &&
         logged != RECORD_NOT_LOGGED)
         in_ns(side, logged);
 }
@@ -291,8 +295,8 @@ static void do_other(struct program *program, unsigned stream)
     int64_t logged = next_logged(program);
 
     put_fields(program, type);
-    feed(program, side, id, logged);
-    program->others++;
+    must(list_add(&program->expected.others) != NULL);
+    program->expected.others.items[program->others++] = feed(program, side, id, logged);
     if (id == RECORD_KIEKER_METADATA)
         take_unit(side, (int32_t)bytes_get32(program->fields.bytes + type->offset[6]));
     if (logged != RECORD_NOT_LOGGED)

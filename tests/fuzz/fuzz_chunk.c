@@ -8,6 +8,7 @@
 #include "tests/fuzz/input.h"
 
 #include "analysis/list.h"
+#include "analysis/records.h"
 #include "analysis/walk.h"
 #include "record/record.h"
 
@@ -111,6 +112,63 @@ static void code_again(const struct chunk_view *view)
     chunk_fini(&chunk);
 }
 
+/* Names are those of record types, then others; an operation's are its number's. */
+static int on_name(void *context, uint32_t id, const char **text, size_t *length)
+{
+    (void)context;
+    *text = id < RECORD_TYPES ? record_type((enum record_id)id)->name : "some text";
+    *length = strlen(*text);
+    return 0;
+}
+
+static int on_operation(void *context, uint32_t id, uint32_t *signature, uint32_t *class_signature)
+{
+    (void)context;
+    *signature = id % 2000;
+    *class_signature = id / 2;
+    return 0;
+}
+
+static int on_record(void *context, const struct record *record)
+{
+    struct record_cursor cursor = {.record = record};
+
+    while (record_next_value(&cursor) > 0)
+        if (cursor.at && field_element(record->type->fields[cursor.field].type) == FIELD_STR)
+            must(registry_get(record->registry, (int32_t)bytes_get32(cursor.at)) != NULL);
+    must(record->type->field_count == 0 || cursor.next == record->fields + record->size);
+    ++*(uint64_t *)context;
+    return 0;
+}
+
+/* The chunks back to records, as far as they are any. */
+static void give_back(struct input input, struct trace *trace)
+{
+    const struct records_texts texts = {on_name, on_operation, NULL};
+    uint64_t given = 0;
+    struct records *records = records_new(&texts, on_record, &given);
+    struct records_losses losses;
+
+    must(records != NULL);
+    trace->metadata = (uint8_t)(trace->host % 3);
+    trace->kind = (uint8_t)(trace->host / 3 % 2);
+    must(records_begin(records, trace, 1) >= 0);
+    while (input_left(&input) > 0) {
+        struct chunk_view view;
+        struct batch_record other = {.type = input_byte(&input)};
+
+        cut(&input, &view);
+        other.fields = view.parts[CHUNK_EXTRAS].bytes;
+        other.size = (uint32_t)view.parts[CHUNK_EXTRAS].size;
+        if (records_feed(records, &view) < 0 || records_other(records, &other, 1) < 0)
+            must(records_error(records)[0] != '\0');
+        if (view.events == 77)
+            records_lose(records, view.events);
+    }
+    records_losses(records, &losses);
+    records_free(records);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     struct input input = {bytes, bytes + size};
@@ -134,5 +192,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         must(seen.open.count == 0 && seen.left == seen.begun && seen.calls == seen.begun);
     list_fini(&seen.open);
     walk_free(walk);
+    input = (struct input){bytes, bytes + size};
+    input_number(&input, 9);
+    give_back(input, &trace);
     return 0;
 }

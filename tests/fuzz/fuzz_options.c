@@ -106,7 +106,7 @@ static void try_option(struct input *input)
 
 static void try_arguments(struct input *input)
 {
-    char *arguments[ARGUMENTS_MAX + 1] = {"kieker-query"}, error[512] = "";
+    char program[] = "kieker-query", *arguments[ARGUMENTS_MAX + 1] = {program}, error[512] = "";
     struct options given;
     int count = 1;
 

@@ -18,6 +18,8 @@ static void open_reader(void)
     int missing;
 
     reader = store_read(small_store(), error, sizeof(error), &missing);
+    if (reader == NULL)
+        fprintf(stderr, "%s\n", error);
     must(reader != NULL);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/fuzz/received.h"
 
+#include "analysis/records.h"
 #include "analysis/walk.h"
 #include "tests/fuzz/input.h"
 
@@ -265,6 +266,93 @@ static uint64_t compare_calls(
     return comparison.tree;
 }
 
+/* What the numbers of the dictionaries mean, for records.h. */
+static int on_name(void *context, uint32_t id, const char **text, size_t *length)
+{
+    *text = name(context, id);
+    *length = strlen(*text);
+    return 0;
+}
+
+static int on_operation(void *context, uint32_t id, uint32_t *signature, uint32_t *class_signature)
+{
+    const struct received *received = context;
+
+    must(id != 0 && id < received->operations.count);
+    *signature = received->operations.items[id].signature;
+    *class_signature = received->operations.items[id].class_signature;
+    return 0;
+}
+
+struct given_back {
+    const uint64_t *digests;
+    size_t count, most;
+};
+
+static int on_record(void *context, const struct record *record)
+{
+    struct given_back *back = context;
+
+    must(back->count < back->most);
+    must(expected_digest(record) == back->digests[back->count++]);
+    return 0;
+}
+
+static struct records *begin_records(struct received *received, struct given_back *back)
+{
+    const struct records_texts texts = {on_name, on_operation, received};
+    struct records *records = records_new(&texts, on_record, back);
+
+    must(records != NULL);
+    return records;
+}
+
+static void end_records(struct records *records)
+{
+    struct records_losses losses;
+
+    records_losses(records, &losses);
+    must(losses.records == 0 && losses.texts == 0);
+    records_free(records);
+}
+
+/* All records of a finished trace come back as they were fed. */
+static void compare_given_back(
+    struct received *received, const struct expected_trace *trace, const struct trace *row)
+{
+    struct given_back back = {trace->digests.items, 0, trace->digests.count};
+    struct records *records = begin_records(received, &back);
+
+    must(records_begin(records, row, 1) == 0);
+    for (size_t i = 0; i < received->chunks.count; i++) {
+        const struct received_chunk *chunk = &received->chunks.items[i];
+        struct chunk_view view = {.events = chunk->events, .base = chunk->base};
+
+        if (chunk->trace != trace->id)
+            continue;
+        for (int part = 0; part < CHUNK_PARTS; part++) {
+            view.parts[part].bytes = received->parts[part].bytes + chunk->offset[part];
+            view.parts[part].size = chunk->size[part];
+        }
+        must(records_feed(records, &view) == 0);
+    }
+    must(back.count == back.most);
+    end_records(records);
+}
+
+static void take_others(
+    struct received *received, const struct expected *expected, const struct batch *batch)
+{
+    struct given_back back = {expected->others.items, received->others, expected->others.count};
+    struct records *records = begin_records(received, &back);
+
+    for (size_t i = 0; i < batch->records.count; i++)
+        must(records_other(records, &batch->records.items[i], 1) == 0);
+    received->others += batch->records.count;
+    must(back.count == received->others);
+    end_records(records);
+}
+
 static void compare_row(const struct received *received, const struct expected_trace *trace,
     const struct batch_trace *given)
 {
@@ -326,6 +414,7 @@ static void take_finished(
         must(given->trace.state != TRACE_RUNNING && given->trace.class != 0);
         must((given->trace.state == TRACE_COMPLETE) == (trace->flaws == 0));
         tree = compare_calls(received, trace, &given->trace, 0);
+        compare_given_back(received, trace, &given->trace);
         class = &received->classes.items[given->trace.class];
         must(class->calls == given->trace.calls && class->depth == given->trace.depth);
         must(class->root == given->trace.root);
@@ -357,7 +446,7 @@ void received_batch(struct received *received, struct expected *expected, const 
     take_open(received, expected, batch);
     take_finished(received, expected, batch);
     received->records += batch->record_count;
-    received->others += batch->records.count;
+    take_others(received, expected, batch);
     must(received->calls == expected->calls && received->failed == expected->failed);
     must(received->total == expected->total && received->self == expected->self);
     must(received->traces == received->finished);

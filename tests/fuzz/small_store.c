@@ -18,12 +18,12 @@ struct making {
     int64_t now;
 };
 
-static char directory[] = "/tmp/kieker-fuzz-XXXXXX", path[64];
+static char directory[200], path[240];
 
 static void remove_store(void)
 {
     static const char *const ends[] = {"", "-wal", "-shm"};
-    char name[80];
+    char name[256];
 
     for (int i = 0; i < 3; i++) {
         snprintf(name, sizeof(name), "%s%s", path, ends[i]);
@@ -163,8 +163,10 @@ static void make(void)
     struct assembler_start start;
     struct model model;
     struct store *store;
+    const char *folder = getenv("TMPDIR");
     char error[512];
 
+    snprintf(directory, sizeof(directory), "%.150s/kieker-fuzz-XXXXXX", folder ? folder : "/tmp");
     must(mkdtemp(directory) != NULL);
     snprintf(path, sizeof(path), "%s/kieker.db", directory);
     atexit(remove_store);
