@@ -36,6 +36,17 @@ void batch_free(struct batch *batch)
     free(batch);
 }
 
+int durations_encode(const struct durations *durations, struct buffer *out)
+{
+    if (durations->histogram.capacity > 0 || durations->count == 0)
+        return histogram_encode(&durations->histogram, out);
+    if (buffer_reserve(out, 2 * VARINT_MAX) < 0)
+        return -1;
+    buffer_put(out, histogram_bucket((uint64_t)durations->minimum));
+    buffer_put(out, durations->count);
+    return 0;
+}
+
 #define BYTES(list) ((list).capacity * sizeof(*(list).items))
 
 size_t batch_bytes(const struct batch *batch)

@@ -45,8 +45,11 @@ struct batch_class {
 struct durations {
     uint64_t count, failed, total, self;
     int64_t minimum, maximum;
-    struct histogram histogram;
+    struct histogram histogram; /* empty while all durations lie in one bucket */
 };
+
+/* Appends their histogram, coded. 0, or -1 when memory is short. */
+int durations_encode(const struct durations *durations, struct buffer *out);
 
 /* To be added to the aggregate of (path, minute). */
 struct batch_path_stat {

@@ -6,22 +6,49 @@
 #define MINUTE_NS 60000000000
 #define FIRST_BUCKETS 8
 
+static int grow(struct arena *arena, struct histogram *histogram)
+{
+    uint32_t capacity = histogram->capacity ? histogram->capacity * 2 : FIRST_BUCKETS;
+    struct histogram_slot *slots = arena_take(arena, capacity * sizeof(*slots));
+
+    if (slots == NULL)
+        return -1;
+    histogram_rehash(histogram, slots, capacity);
+    return 0;
+}
+
+/* A duration in a second bucket: what was counted so far lies in that of the minimum. */
+static int spread(struct arena *arena, struct durations *durations)
+{
+    struct histogram *histogram = &durations->histogram;
+
+    if (grow(arena, histogram) < 0)
+        return -1;
+    histogram_count(histogram, (uint64_t)durations->minimum);
+    histogram->slots[histogram_bucket((uint64_t)durations->minimum) & (FIRST_BUCKETS - 1)].count =
+        (uint32_t)durations->count;
+    return 0;
+}
+
 static int count(struct arena *arena, struct durations *durations, int64_t duration)
 {
     struct histogram *histogram = &durations->histogram;
 
-    if (histogram->used * 2 >= histogram->capacity) {
-        uint32_t capacity = histogram->capacity ? histogram->capacity * 2 : FIRST_BUCKETS;
-        struct histogram_slot *slots = arena_take(arena, capacity * sizeof(*slots));
-
-        if (slots == NULL)
+    if (histogram->capacity > 0) {
+        if (histogram->used * 2 >= histogram->capacity && grow(arena, histogram) < 0)
             return -1;
-        histogram_rehash(histogram, slots, capacity);
+        histogram_count(histogram, (uint64_t)duration);
+    } else if (durations->count == 0) {
+        durations->minimum = durations->maximum = duration;
+    } else if (histogram_bucket((uint64_t)duration) !=
+               histogram_bucket((uint64_t)durations->minimum)) {
+        if (spread(arena, durations) < 0)
+            return -1;
+        histogram_count(histogram, (uint64_t)duration);
     }
-    histogram_count(histogram, (uint64_t)duration);
-    if (durations->count == 0 || duration < durations->minimum)
+    if (duration < durations->minimum)
         durations->minimum = duration;
-    if (durations->count == 0 || duration > durations->maximum)
+    if (duration > durations->maximum)
         durations->maximum = duration;
     durations->count++;
     durations->total += (uint64_t)duration;

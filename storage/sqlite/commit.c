@@ -97,7 +97,7 @@ static int write_class_sums(struct store *store, const struct batch *batch)
             continue;
         store->coded.size = 0;
         if (statement == NULL || buffer_reserve(&store->coded, 1) < 0 ||
-            histogram_encode(&d->histogram, &store->coded) < 0)
+            durations_encode(d, &store->coded) < 0)
             return -1;
         sqlite3_bind_int64(statement, 1, stat->class);
         sqlite3_bind_int64(statement, 2, (int64_t)d->count);
@@ -115,56 +115,6 @@ static int write_class_sums(struct store *store, const struct batch *batch)
             return -1;
     }
     return 0;
-}
-
-static int write_path_stat(
-    struct store *store, enum write_statement number, int64_t id, const struct durations *d)
-{
-    sqlite3_stmt *statement = write_statement(store, number);
-    const int64_t values[] = {id, (int64_t)d->count, (int64_t)d->failed, (int64_t)d->total,
-        (int64_t)d->self, d->minimum, d->maximum};
-
-    store->coded.size = 0;
-    if (statement == NULL || buffer_reserve(&store->coded, 1) < 0 ||
-        histogram_encode(&d->histogram, &store->coded) < 0)
-        return -1;
-    for (int i = 0; i < 7; i++)
-        sqlite3_bind_int64(statement, i + 1, values[i]);
-    sqlite3_bind_blob64(statement, 8, store->coded.bytes, store->coded.size, SQLITE_STATIC);
-    return write_done(store, statement);
-}
-
-static int by_minute_and_path(const void *a, const void *b)
-{
-    const struct batch_path_stat *x = *(struct batch_path_stat *const *)a;
-    const struct batch_path_stat *y = *(struct batch_path_stat *const *)b;
-
-    if (x->minute != y->minute)
-        return x->minute < y->minute ? -1 : 1;
-    return (x->path > y->path) - (x->path < y->path);
-}
-
-/* In the order of the table: each page of it is then looked for once. */
-static int write_path_stats(struct store *store, const struct batch *batch)
-{
-    const struct batch_path_stat **stats = malloc((batch->path_stats.count + 1) * sizeof(*stats));
-    int result = stats ? 0 : -1;
-    size_t count = 0;
-
-    for (size_t i = 0; stats && i < batch->path_stats.count; i++)
-        if (batch->path_stats.items[i].durations.count > 0)
-            stats[count++] = &batch->path_stats.items[i];
-    if (count > 0)
-        qsort(stats, count, sizeof(*stats), by_minute_and_path);
-    for (size_t i = 0; result == 0 && i < count; i++) {
-        int64_t id = schema_minute_id(stats[i]->minute, stats[i]->path);
-
-        result = write_path_stat(store, WRITE_MINUTE, id, &stats[i]->durations);
-        if (result == 0 && id <= store->total_through) /* late: its minute is among the totals */
-            result = write_path_stat(store, WRITE_TOTAL, stats[i]->path, &stats[i]->durations);
-    }
-    free(stats);
-    return result;
 }
 
 static int write_records(struct store *store, const struct batch *batch)

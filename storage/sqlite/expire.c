@@ -32,6 +32,17 @@ static int lessen_total(struct store *store, sqlite3_stmt *minute)
     return write_done(store, gone);
 }
 
+/* None of it is among the totals. */
+static int write_no_packed(struct store *store, int64_t before)
+{
+    sqlite3_stmt *statement = write_statement(store, WRITE_PACKED_OLD);
+
+    if (statement == NULL)
+        return -1;
+    sqlite3_bind_int64(statement, 1, before);
+    return write_done(store, statement);
+}
+
 static int write_no_minutes(struct store *store, void *context)
 {
     struct minutes *minutes = context;
@@ -39,7 +50,7 @@ static int write_no_minutes(struct store *store, void *context)
     int64_t last = 0;
     int got;
 
-    if (statement == NULL)
+    if (statement == NULL || write_no_packed(store, minutes->before >> SCHEMA_PATH_BITS) < 0)
         return -1;
     sqlite3_bind_int64(statement, 1, minutes->before);
     sqlite3_bind_int64(statement, 2, ROWS_A_PIECE);

@@ -2,6 +2,7 @@
 #include "storage/sqlite/figures.h"
 
 #include "storage/sqlite/functions.h"
+#include "storage/sqlite/packed_scan.h"
 #include "storage/sqlite/schema.h"
 
 #include <stdlib.h>
@@ -126,39 +127,104 @@ static void read_figures(sqlite3_stmt *row, struct figures *figures)
 
 #define COLUMNS_READ "SELECT path, calls, failed, total_ns, self_ns, min_ns, max_ns, histogram, "
 
+/* As the view path_statistics, but for what is packed. */
+static const char rows_of_all_time[] =
+    COLUMNS_READ "0 FROM path_total UNION ALL " COLUMNS_READ
+                 "0 FROM path_minute WHERE id > coalesce((SELECT value FROM property WHERE name = "
+                 "'total_through'), 0)";
+static const char rows_of_minutes[] =
+    COLUMNS_READ "minute FROM path_minute WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
+
+/* The rows there are, and those that are packed. */
+struct sources {
+    struct store_reader *reader;
+    sqlite3_stmt *rows;
+    struct packed_scan packed;
+    struct figures row;
+    int has_row, has_packed;
+};
+
+static int open_sources(
+    struct sources *sources, struct store_reader *reader, const struct path_query *query, int all)
+{
+    struct database *database = &reader->database;
+
+    *sources = (struct sources){.reader = reader,
+        .rows = database_prepare(database, all ? rows_of_all_time : rows_of_minutes)};
+    if (sources->rows == NULL ||
+        packed_scan_open(&sources->packed, database, query->first, query->last) < 0)
+        return -1;
+    if (!all) {
+        sqlite3_bind_int64(sources->rows, 1,
+            query->first == INT64_MIN ? INT64_MIN : schema_minute_id(query->first, 0));
+        sqlite3_bind_int64(sources->rows, 2,
+            query->last == INT64_MAX ? INT64_MAX : schema_minute_id(query->last + 1, 0) - 1);
+    }
+    return 0;
+}
+
+static void close_sources(struct sources *sources)
+{
+    sqlite3_finalize(sources->rows);
+    packed_scan_close(&sources->packed);
+}
+
+static int next_row(struct sources *sources)
+{
+    sources->has_row = database_step(&sources->reader->database, sources->rows);
+    if (sources->has_row > 0)
+        read_figures(sources->rows, &sources->row);
+    return sources->has_row;
+}
+
+static int next_packed(struct sources *sources)
+{
+    return sources->has_packed = packed_scan_next(&sources->packed);
+}
+
+static int give(struct sources *sources, const struct figures *figures,
+    int (*each)(void *context, const struct figures *figures), void *context)
+{
+    struct store_reader *reader = sources->reader;
+
+    if (figures->path == 0 || figures->path > reader->dictionary.whole_paths ||
+        figures->calls == 0 || each(context, figures) == 0)
+        return 0;
+    return database_fail(&reader->database,
+        "%s is damaged: the statistics of path %u in minute %lld, or memory is short",
+        reader->database.location, figures->path, (long long)figures->minute);
+}
+
+/* Whichever minute is the earlier. */
+static int give_all(struct sources *sources,
+    int (*each)(void *context, const struct figures *figures), void *context)
+{
+    if (next_row(sources) < 0 || next_packed(sources) < 0)
+        return -1;
+    while (sources->has_row || sources->has_packed) {
+        const struct figures *packed = &sources->packed.rows.row;
+        int is_packed =
+            sources->has_packed && (!sources->has_row || packed->minute < sources->row.minute);
+
+        if (give(sources, is_packed ? packed : &sources->row, each, context) < 0 ||
+            (is_packed ? next_packed(sources) : next_row(sources)) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 int figures_each(struct store_reader *reader, const struct path_query *query, int by_minute,
     int (*each)(void *context, const struct figures *figures), void *context)
 {
     const int all_time = query->first == INT64_MIN && query->last == INT64_MAX && !by_minute;
-    sqlite3_stmt *statement;
-    struct figures figures;
-    int got;
+    struct sources sources;
+    int result;
 
     if (query->nothing)
         return 0;
-    statement = database_prepare(&reader->database,
-        all_time ? COLUMNS_READ "0 FROM path_statistics"
-                 : COLUMNS_READ "minute FROM path_minute WHERE id BETWEEN ?1 AND ?2 ORDER BY id");
-    if (statement == NULL)
-        return -1;
-    if (!all_time) {
-        sqlite3_bind_int64(statement, 1,
-            query->first == INT64_MIN ? INT64_MIN : schema_minute_id(query->first, 0));
-        sqlite3_bind_int64(statement, 2,
-            query->last == INT64_MAX ? INT64_MAX : schema_minute_id(query->last + 1, 0) - 1);
-    }
-    while ((got = database_step(&reader->database, statement)) > 0) {
-        read_figures(statement, &figures);
-        if (figures.path == 0 || figures.path > reader->dictionary.whole_paths ||
-            figures.calls == 0)
-            continue;
-        if (each(context, &figures) < 0) {
-            got = database_fail(&reader->database,
-                "%s is damaged: the statistics of path %u in minute %lld, or memory is short",
-                reader->database.location, figures.path, (long long)figures.minute);
-            break;
-        }
-    }
-    sqlite3_finalize(statement);
-    return got;
+    result = open_sources(&sources, reader, query, all_time);
+    if (result == 0)
+        result = give_all(&sources, each, context);
+    close_sources(&sources);
+    return result;
 }

@@ -1,21 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Adding up what path_minute and path_total hold. */
+/* Adding up what path_minute, path_packed and path_total hold. */
 #ifndef KIEKER_STORAGE_SQLITE_FIGURES_H
 #define KIEKER_STORAGE_SQLITE_FIGURES_H
 
+#include "storage/sqlite/packed.h"
 #include "storage/sqlite/query.h"
-
-#include "analysis/histogram.h"
-
-/* A row: the statistics of a path (in a minute, or over all). */
-struct figures {
-    uint32_t path;
-    int64_t minute; /* 0 if not asked for */
-    uint64_t calls, failed, total, self;
-    int64_t minimum, maximum;
-    const void *histogram; /* coded */
-    size_t histogram_size;
-};
 
 /* Figures added up. All zero is none. */
 struct tally {

@@ -257,6 +257,28 @@ static const char *const version_2[] = {
     "DROP VIEW runs",
     RUNS_SHOWN " WHERE r.traces > 0 OR EXISTS (SELECT 1 FROM stream WHERE run = r.id)",
 
+    /* Statistics of many paths of the minutes that come in, in pieces (see packed.h); the virtual
+     * table path_unpacked is their rows. */
+    "CREATE TABLE path_packed ("
+    " id INTEGER PRIMARY KEY,"
+    " minute INTEGER NOT NULL,"
+    " part INTEGER NOT NULL," /* the paths divided by 4,096 */
+    " level INTEGER NOT NULL,"
+    " data BLOB NOT NULL)",
+    "CREATE INDEX path_packed_place ON path_packed (minute, part, level)",
+    "DROP VIEW path_statistics",
+    "CREATE VIEW path_statistics AS"
+    " SELECT * FROM path_total"
+    " UNION ALL"
+    " SELECT path, calls, failed, total_ns, self_ns, min_ns, max_ns, histogram FROM path_minute"
+    " WHERE id > coalesce((SELECT value FROM property WHERE name = 'total_through'), 0)"
+    " UNION ALL"
+    " SELECT path, calls, failed, total_ns, self_ns, min_ns, max_ns, histogram FROM path_unpacked",
+    "CREATE VIEW path_minutes AS" /* a path may be there several times in the last minutes */
+    " SELECT minute, path, calls, failed, total_ns, self_ns, min_ns, max_ns, histogram FROM path_minute"
+    " UNION ALL"
+    " SELECT minute, path, calls, failed, total_ns, self_ns, min_ns, max_ns, histogram FROM path_unpacked",
+
     NULL,
 };
 

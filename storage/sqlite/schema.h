@@ -11,10 +11,12 @@
 
 #define SCHEMA_APPLICATION 0x4B696B72 /* "Kikr" */
 
+#define SCHEMA_PATH_BITS 24
+
 /* The id of a row of path_minute; the table's columns `minute` and `path` are made of it. */
 static inline int64_t schema_minute_id(int64_t minute, uint32_t path)
 {
-    return (int64_t)((uint64_t)minute << 24 | path);
+    return (int64_t)((uint64_t)minute << SCHEMA_PATH_BITS | path);
 }
 
 /* The version that this program writes. */

@@ -90,7 +90,7 @@ static int set_up(struct store_reader *reader)
     if (functions_register(handle) != SQLITE_OK || vtab_lend(reader, handle) != SQLITE_OK)
         return database_failed(&reader->outside);
     /* Connects them once and for all: under the authorizer SQLite could not. */
-    if (database_execute(&reader->outside, "SELECT 1 FROM trace, call WHERE 0") < 0)
+    if (database_execute(&reader->outside, "SELECT 1 FROM trace, call, path_unpacked WHERE 0") < 0)
         return -1;
     sqlite3_exec(handle, "SELECT 1 FROM json_each('[]'), json_tree('[]')", NULL, NULL, NULL);
     sqlite3_progress_handler(handle, STEPS_BETWEEN_LOOKS, on_progress, reader);

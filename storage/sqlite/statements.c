@@ -51,7 +51,7 @@ static const char *const texts[WRITE_STATEMENTS] = {
     [WRITE_COUNTER] = "INSERT INTO counter (stream, name, value) VALUES (?, ?, ?)"
                       " ON CONFLICT (stream, name) DO UPDATE SET value = value + excluded.value",
     [WRITE_CHUNK] = "INSERT INTO chunk (trace, number, events, base, data) VALUES (?, ?, ?, ?, ?)",
-    [WRITE_OPEN_TRACE] = 
+    [WRITE_OPEN_TRACE] =
         "INSERT OR REPLACE INTO open_trace (id, data, owner, last_order, beyond, metadata_at)"
         " VALUES (?, ?, ?, ?, ?, ?)",
     [WRITE_END_TRACE] = "DELETE FROM open_trace WHERE id = ?",
@@ -71,6 +71,18 @@ static const char *const texts[WRITE_STATEMENTS] = {
     [WRITE_SETTLE] = "UPDATE block SET level = ? WHERE id = ?",
     [WRITE_DELETE_BLOCK] = "DELETE FROM block WHERE id = ?",
     [WRITE_DELETE_DATA] = "DELETE FROM block_data WHERE block = ?",
+    [WRITE_PACKED] = "INSERT INTO path_packed (minute, part, level, data) VALUES (?, ?, ?, ?)",
+    [WRITE_PACKED_COUNT] =
+        "SELECT count(*) FROM path_packed WHERE minute = ? AND part = ? AND level = ?",
+    [WRITE_PACKED_PIECES] = "SELECT id, data FROM path_packed"
+                            " WHERE minute = ? AND part = ? AND level BETWEEN ? AND ? LIMIT ?",
+    [WRITE_PACKED_GONE] = "DELETE FROM path_packed WHERE id = ?",
+    [WRITE_PACKED_ASIDE] = "UPDATE path_packed SET level = -1 WHERE id = ?",
+    [WRITE_PACKED_DUE] = /* a minute is over when one two later has begun */
+        "SELECT minute, part FROM path_packed WHERE level >= 0 AND minute < max(coalesce("
+        "(SELECT max(id) >> 24 FROM path_minute), 0), (SELECT max(minute) FROM path_packed)) - 1"
+        " ORDER BY minute, part LIMIT 1",
+    [WRITE_PACKED_OLD] = "DELETE FROM path_packed WHERE minute < ?",
     [WRITE_DUE_MINUTES] =
         "SELECT path, calls, failed, total_ns, self_ns, min_ns, max_ns, histogram, id FROM path_minute"
         " WHERE id > ? AND id < ? ORDER BY id LIMIT ?",

@@ -214,7 +214,10 @@ static int tidy_minutes(struct store *store)
     int64_t minute, next;
     char sql[128];
 
-    if (database_integer(&store->database, "SELECT max(id) >> 24 FROM path_minute", &minute) < 0)
+    if (database_integer(&store->database,
+            "SELECT max(coalesce((SELECT max(id) >> 24 FROM path_minute), 0),"
+            " coalesce((SELECT max(minute) FROM path_packed), 0))",
+            &minute) < 0)
         return -1;
     range.before = schema_minute_id(minute - MINUTES_LATE + 1, 0);
     snprintf(sql, sizeof(sql), "SELECT min(id) FROM path_minute WHERE id > %" PRId64, range.behind);
@@ -251,6 +254,8 @@ int store_tidy(struct store *store)
 {
     int did = tidy_blocks(store);
 
+    if (did == 0 && write_all(store, write_due, &did) < 0)
+        return -1;
     if (did == 0)
         did = tidy_minutes(store);
     return did == 0 ? tidy_pages(store) : did;

@@ -42,19 +42,26 @@ void vtab_text(sqlite3_context *context, const char *text)
     sqlite3_result_text(context, text, -1, SQLITE_STATIC);
 }
 
+static const struct {
+    const char *name;
+    const sqlite3_module *module;
+} modules[] = {{"trace", &vtab_trace}, {"call", &vtab_call}, {"path_unpacked", &vtab_packed}};
+
 int vtab_lend(struct store_reader *reader, sqlite3 *handle)
 {
-    int code = sqlite3_create_module_v2(handle, "trace", &vtab_trace, reader, NULL);
+    int code = SQLITE_OK;
 
-    return code == SQLITE_OK ? sqlite3_create_module_v2(handle, "call", &vtab_call, reader, NULL)
-                             : code;
+    for (size_t i = 0; code == SQLITE_OK && i < sizeof(modules) / sizeof(modules[0]); i++)
+        code = sqlite3_create_module_v2(handle, modules[i].name, modules[i].module, reader, NULL);
+    return code;
 }
 
 int vtab_register(struct store_reader *reader, void (*on_unload)(void *reader))
 {
     sqlite3 *handle = reader->database.handle;
-    int code = sqlite3_create_module_v2(handle, "trace", &vtab_trace, reader, NULL);
+    int code = vtab_lend(reader, handle);
 
+    /* Once more, with what is to be called: the last of its kind tells. */
     if (code == SQLITE_OK)
         return sqlite3_create_module_v2(handle, "call", &vtab_call, reader, on_unload);
     if (on_unload)

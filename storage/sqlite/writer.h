@@ -104,6 +104,12 @@ int write_finished(struct store *store, const struct batch *batch);
 #define BLOCK_SETTLED 9
 int block_level(size_t traces, uint64_t bytes);
 
+/* packed_write.c: the batch's statistics of paths, as rows or packed. */
+int write_path_stats(struct store *store, const struct batch *batch);
+
+/* Makes rows of a piece of packed statistics whose minute is over. *(int *)did: there was one. */
+int write_due(struct store *store, void *did);
+
 /* Adds finished traces to the sums of their runs. */
 int write_run_sums(struct store *store, const struct batch_trace *traces, size_t count);
 int write_counter(struct store *store, uint32_t stream, const char *name, uint64_t more);
@@ -113,8 +119,8 @@ int write_counter(struct store *store, uint32_t stream, const char *name, uint64
 int write_leftovers(struct store *store, struct model *model);
 
 /* The row of an open trace. 1; 0: it is damaged. */
-int write_read_open(struct store *store, sqlite3_int64 id, const void *bytes, size_t size,
-    struct batch_trace *row);
+int write_read_open(
+    struct store *store, sqlite3_int64 id, const void *bytes, size_t size, struct batch_trace *row);
 
 /* Runs `work` in a transaction: all of it or nothing. */
 int write_all(struct store *store, int (*work)(struct store *store, void *context), void *context);
