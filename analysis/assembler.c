@@ -16,7 +16,13 @@ struct assembler *assembler_new(
     a->model = *model;
     memset(model, 0, sizeof(*model));
     a->last = *start;
+    a->limits = (struct assembler_limits){.open_traces = ASSEMBLER_OPEN_TRACES_MAX,
+        .trace_memory = ASSEMBLER_TRACE_MEMORY_MAX,
+        .depth = ASSEMBLER_DEPTH_MAX,
+        .executions = ASSEMBLER_EXECUTIONS_MAX,
+        .model = a->model.limits};
     a->handed.names = a->model.names.count;
+    a->handed.bytes = a->model.name_bytes;
     a->handed.operations = a->model.operations.count;
     a->handed.paths = a->model.paths.count;
     a->handed.classes = a->model.classes.count;
@@ -28,6 +34,12 @@ struct assembler *assembler_new(
         return NULL;
     }
     return a;
+}
+
+void assembler_limit(struct assembler *a, const struct assembler_limits *limits)
+{
+    a->limits = *limits;
+    a->model.limits = limits->model;
 }
 
 static void stream_free(struct stream *stream)
@@ -201,6 +213,8 @@ int assembler_feed(
     struct assembler *a, struct stream *stream, const struct record *record, int64_t now)
 {
     a->dirty = 1;
+    if (a->weight > a->limits.trace_memory && assembler_relieve(a) < 0)
+        return -1;
     a->figures.records++;
     a->batch->record_count++;
     stream->row.records++;
@@ -236,7 +250,7 @@ void assembler_name_session(struct stream *stream, const char *session)
 
 void assembler_go_on(struct stream *stream)
 {
-    stream->resolved.count = 0;
+    list_fini(&stream->resolved);
     stream->redefined = 0;
     map_fini(&stream->pairs);
     for (struct open_trace *trace = stream->traces; trace; trace = trace->next)
@@ -338,7 +352,9 @@ int assembler_note(struct assembler *a, const char *name, uint64_t value)
 
 size_t assembler_pending(const struct assembler *a)
 {
-    return a->dirty ? batch_bytes(a->batch) + 1 : 0;
+    return a->dirty
+               ? batch_bytes(a->batch) + a->content + (a->model.name_bytes - a->handed.bytes) + 1
+               : 0;
 }
 
 void assembler_figures(const struct assembler *a, struct assembler_figures *figures)

@@ -12,9 +12,11 @@
 #include "analysis/batch.h"
 #include "record/record.h"
 
-#define ASSEMBLER_OPEN_TRACES_MAX                                                                  \
-    (1u << 16) /* the one that rests longest is put away, marked FLAW_EVICTED */
-#define ASSEMBLER_DEPTH_MAX (1u << 20) /* open calls of one trace */
+/* Bounds unless assembler_limit says otherwise. */
+#define ASSEMBLER_OPEN_TRACES_MAX (1u << 16)
+#define ASSEMBLER_DEPTH_MAX (1u << 20)
+#define ASSEMBLER_EXECUTIONS_MAX (1u << 20)
+#define ASSEMBLER_TRACE_MEMORY_MAX (64u << 20)
 
 struct assembler;
 struct stream;
@@ -30,6 +32,20 @@ struct assembler_start {
 struct assembler *assembler_new(
     struct model *model, const struct assembler_start *start, const char *run);
 void assembler_free(struct assembler *assembler);
+
+struct assembler_limits {
+    size_t open_traces;  /* beyond, the one that rests longest is put away, marked FLAW_EVICTED */
+    size_t trace_memory; /* of the open traces' calls and records, in bytes: likewise */
+    size_t depth;        /* open calls of one trace; beyond, calls are kept as records only */
+    size_t executions; /* of one trace, which are kept until it is whole, since callees come first;
+                          beyond, it is put away */
+    struct model_limits model;
+};
+void assembler_limit(struct assembler *assembler, const struct assembler_limits *limits);
+
+/* Memory that it holds, in bytes, nearly: all but the streams; and what one stream takes. */
+size_t assembler_bytes(const struct assembler *assembler);
+size_t assembler_stream_bytes(const struct stream *stream);
 
 /* A stream begins at time `now` (ns since 1970). NULL when memory is short. */
 struct stream *assembler_open_stream(struct assembler *assembler, const char *peer, int64_t now);

@@ -26,7 +26,7 @@ struct open_trace {
     uint64_t key;          /* under which it is found */
     uint32_t slot;         /* its place in assembler.traces */
     int32_t order;         /* the last order index; -1 before the first */
-    uint64_t beyond;       /* open calls deeper than ASSEMBLER_DEPTH_MAX */
+    uint64_t beyond;       /* open calls deeper than the limit */
     uint64_t metadata_at;  /* records that came before the metadata did */
     uint64_t shape;        /* of the ended root calls */
     LIST(struct frame) frames;
@@ -39,6 +39,7 @@ struct open_trace {
                              are not */
     struct chunk chunk;
     int changed, was_open;
+    size_t weight, content; /* of its lists and its chunk, as last counted in the assembler's */
     struct open_trace *older, *newer;   /* by last touch; among the unused: `older` chains them */
     struct open_trace *previous, *next; /* of the same stream */
 };
@@ -84,12 +85,14 @@ struct assembler {
     uint32_t run; /* of streams that do not name one */
     struct assembler_start last;
     struct {
-        size_t names, operations, paths, classes, runs;
+        size_t names, operations, paths, classes, runs, bytes;
     } handed;                         /* how many of the model's rows earlier batches had */
     LIST(struct open_trace *) traces; /* by slot; open or unused */
     struct open_trace *unused, *oldest, *newest;
-    size_t open_count;
-    struct map executions; /* key -> slot, of traces of executions */
+    size_t open_count, unused_count;
+    struct assembler_limits limits;
+    size_t weight, content; /* what open traces hold, and the records therein that no batch had */
+    struct map executions;  /* key -> slot, of traces of executions */
     struct ready {
         uint64_t id; /* of a trace; 0: nothing here */
         uint32_t slot;
@@ -113,6 +116,14 @@ struct open_trace *trace_link(
 int trace_metadata(struct assembler *a, struct stream *stream, const struct record *record);
 int trace_flush_chunk(struct assembler *a, struct open_trace *trace);
 int trace_finish_all(struct assembler *a, struct stream *stream);
+
+/* weigh.c: counts what the trace holds by now; gives back what its emptied chunk need not keep */
+void trace_weigh(struct assembler *a, struct open_trace *trace);
+void trace_trim_chunk(struct assembler *a, struct open_trace *trace);
+
+/* The open traces hold more than they may: less with them. 0, or -1 when memory is short. */
+int assembler_relieve(struct assembler *a);
+
 static inline uint64_t shape_mix(uint64_t shape, uint64_t more)
 {
     shape = (shape ^ more) * 0x9E3779B97F4A7C15u;

@@ -32,6 +32,7 @@ static int hand_names(struct assembler *a)
         }
         a->handed.names = id + 1;
     }
+    a->handed.bytes = a->model.name_bytes;
     return 0;
 }
 
@@ -112,6 +113,7 @@ static int hand_open_traces(struct assembler *a)
             .was_open = trace->was_open};
         trace->was_open = 1;
         trace->changed = 0;
+        trace_trim_chunk(a, trace);
     }
     return 0;
 }

@@ -100,7 +100,7 @@ static int begin_call(struct assembler *a, struct stream *stream, struct open_tr
     struct resolved called;
     struct frame *frame;
 
-    if (trace->frames.count >= ASSEMBLER_DEPTH_MAX) {
+    if (trace->frames.count >= a->limits.depth) {
         trace->row.flaws |= FLAW_TOO_DEEP;
         trace->beyond++;
         return put_other(a, stream, trace, record, time, order);

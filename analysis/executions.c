@@ -3,10 +3,6 @@
 
 #include <stdlib.h>
 
-#define EXECUTIONS_MAX                                                                             \
-    (1u << 20) /* of one trace: they are kept until the trace is whole, since callees come first   \
-                */
-
 /* Traces of executions are known by run and trace id, whatever host they come from. Two with one
  * key take neighbours. The key under which the trace is, or that is free for it. */
 uint64_t executions_key(struct assembler *a, uint32_t run, int64_t id)
@@ -138,7 +134,7 @@ int feed_execution(struct assembler *a, struct stream *stream, const struct reco
 
     if (trace == NULL)
         return -1;
-    if (trace->executions.count >= EXECUTIONS_MAX) {
+    if (trace->executions.count >= a->limits.executions) {
         trace->row.flaws |= FLAW_EVICTED;
         if (trace_finish(a, trace) < 0)
             return -1;

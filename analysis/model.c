@@ -6,8 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PATHS_FOLDED_MAX (MODEL_PATHS_MAX / 2) /* beyond MODEL_PATHS_MAX, for what is folded */
-#define FOLDED UINT32_MAX                      /* stands where a deployed operation's number does */
+#define FOLDED UINT32_MAX /* stands where a deployed operation's number does */
 #define PAIR(high, low) ((uint64_t)(high) << 32 | (low))
 
 static const char too_many[] = "(too many names)";
@@ -23,6 +22,11 @@ int model_init(struct model *model)
     uint64_t *deployed;
 
     memset(model, 0, sizeof(*model));
+    model->limits = (struct model_limits){.names = MODEL_NAMES_MAX,
+        .name_bytes = MODEL_NAME_BYTES_MAX,
+        .operations = MODEL_OPERATIONS,
+        .paths = MODEL_PATHS_MAX,
+        .classes = MODEL_CLASSES_MAX};
     name = list_add(&model->names);
     operation = list_add(&model->operations);
     path = list_add(&model->paths);
@@ -114,8 +118,8 @@ uint32_t model_name(struct model *model, const char *text, size_t length)
     id = find_name(model, text, length, &key);
     if (id != 0)
         return id;
-    if (model->names.count >= MODEL_NAMES_MAX ||
-        model->name_bytes + length > MODEL_NAME_BYTES_MAX) {
+    if (model->names.count > model->limits.names ||
+        model->name_bytes + length > model->limits.name_bytes) {
         model->refused_names++;
         length = sizeof(too_many) - 1;
         id = find_name(model, too_many, length, &key);
@@ -146,7 +150,7 @@ uint32_t model_operation(struct model *model, const char *signature, size_t sign
     struct signature parsed;
     uint32_t id;
 
-    if (model->operations.count >= MODEL_OPERATIONS_MAX) {
+    if (model->operations.count > model->limits.operations) {
         model->refused_names++;
         operation.signature = model_name(model, too_many, sizeof(too_many) - 1);
         operation.class_signature = 0;
@@ -160,13 +164,10 @@ uint32_t model_operation(struct model *model, const char *signature, size_t sign
     return add_operation(model, &operation);
 }
 
-uint32_t model_run(struct model *model, uint32_t name)
+static uint32_t add_run(struct model *model, uint32_t name)
 {
-    uint32_t id = map_get(&model->run_ids, name), *place;
+    uint32_t id = (uint32_t)model->runs.count, *place;
 
-    if (id != MAP_NONE)
-        return id;
-    id = (uint32_t)model->runs.count;
     place = list_add(&model->runs);
     if (place == NULL || map_put(&model->run_ids, name, id) < 0) {
         model->runs.count -= place != NULL;
@@ -176,7 +177,19 @@ uint32_t model_run(struct model *model, uint32_t name)
     return id;
 }
 
-uint32_t model_deployed(struct model *model, uint32_t operation, uint32_t host)
+uint32_t model_run(struct model *model, uint32_t name)
+{
+    uint32_t id = map_get(&model->run_ids, name);
+
+    if (id != MAP_NONE)
+        return id;
+    if (model->runs.count <= MODEL_RUNS_MAX)
+        return add_run(model, name);
+    model->refused_names++;
+    return 1; /* the first that there was */
+}
+
+static uint32_t find_or_add_deployed(struct model *model, uint32_t operation, uint32_t host)
 {
     uint32_t id = map_get(&model->deployed_ids, PAIR(operation, host));
     uint64_t *place;
@@ -191,6 +204,16 @@ uint32_t model_deployed(struct model *model, uint32_t operation, uint32_t host)
     }
     *place = PAIR(operation, host);
     return id;
+}
+
+uint32_t model_deployed(struct model *model, uint32_t operation, uint32_t host)
+{
+    if (model->deployed.count > 2 * model->limits.operations && host != 0 &&
+        map_get(&model->deployed_ids, PAIR(operation, host)) == MAP_NONE) {
+        model->refused_names++;
+        host = 0;
+    }
+    return find_or_add_deployed(model, operation, host);
 }
 
 /* What a path is found by, below its parent. */
@@ -245,7 +268,7 @@ static uint32_t find_or_add_call(
  * callee, or as one. */
 static uint32_t fold(struct model *model, uint32_t parent, uint32_t deployed)
 {
-    const size_t most = MODEL_PATHS_MAX + PATHS_FOLDED_MAX;
+    const size_t most = model->limits.paths + model->limits.paths / 2;
     struct model_path above = model->paths.items[parent];
     uint32_t entry = model_entry(model, above.run), root, caller = 0, id;
 
@@ -264,7 +287,8 @@ static uint32_t fold(struct model *model, uint32_t parent, uint32_t deployed)
 
 uint32_t model_path_child_slow(struct model *model, uint32_t parent, uint32_t deployed)
 {
-    uint32_t id = find_or_add_call(model, parent, deployed, MODEL_PATHS_MAX, MODEL_PATH_DEPTH_MAX);
+    uint32_t id =
+        find_or_add_call(model, parent, deployed, model->limits.paths, MODEL_PATH_DEPTH_MAX);
 
     if (id == 0)
         return fold(model, parent, deployed);
@@ -272,26 +296,32 @@ uint32_t model_path_child_slow(struct model *model, uint32_t parent, uint32_t de
     return id;
 }
 
-uint32_t model_class(struct model *model, uint64_t shape, int *is_new)
+static uint32_t add_class(struct model *model, uint64_t shape)
 {
-    uint32_t id = map_get(&model->class_ids, shape);
-    struct model_class *place;
+    uint32_t id = (uint32_t)model->classes.count;
+    struct model_class *place = list_add(&model->classes);
 
-    *is_new = 0;
-    if (id != MAP_NONE)
-        return id;
-    if (model->classes.count > MODEL_CLASSES_MAX) {
-        model->refused_classes++;
-        return 0;
-    }
-    id = (uint32_t)model->classes.count;
-    place = list_add(&model->classes);
     if (place == NULL || map_put(&model->class_ids, shape, id) < 0) {
         model->classes.count -= place != NULL;
         return 0;
     }
     *place = (struct model_class){.hash = shape};
-    *is_new = 1;
+    return id;
+}
+
+uint32_t model_class(struct model *model, uint64_t shape, int *is_new)
+{
+    uint32_t id = map_get(&model->class_ids, shape);
+
+    *is_new = 0;
+    if (id != MAP_NONE)
+        return id;
+    if (model->classes.count > model->limits.classes) {
+        model->refused_classes++;
+        return 0;
+    }
+    id = add_class(model, shape);
+    *is_new = id != 0;
     return id;
 }
 
@@ -323,20 +353,23 @@ int model_load_path(struct model *model, uint32_t id, const struct model_path *p
         path->operation >= model->operations.count)
         return -1;
     if (path->kind == PATH_CALL &&
-        (loaded.deployed = model_deployed(model, path->operation, path->host)) == 0)
+        (loaded.deployed = find_or_add_deployed(model, path->operation, path->host)) == 0)
         return -1;
     return add_path(model, &loaded) == id ? 0 : -1;
 }
 
 int model_load_class(struct model *model, uint32_t id, uint64_t shape)
 {
-    int is_new;
-
-    return id == model->classes.count && model_class(model, shape, &is_new) == id && is_new ? 0
-                                                                                            : -1;
+    return id == model->classes.count && map_get(&model->class_ids, shape) == MAP_NONE &&
+                   add_class(model, shape) == id
+               ? 0
+               : -1;
 }
 
 int model_load_run(struct model *model, uint32_t id, uint32_t name)
 {
-    return id == model->runs.count && model_run(model, name) == id ? 0 : -1;
+    return id == model->runs.count && map_get(&model->run_ids, name) == MAP_NONE &&
+                   add_run(model, name) == id
+               ? 0
+               : -1;
 }

@@ -15,12 +15,22 @@
 #include "analysis/list.h"
 #include "record/map.h"
 
-#define MODEL_NAMES_MAX (1u << 20)
-#define MODEL_NAME_BYTES_MAX (48u << 20)
-#define MODEL_OPERATIONS_MAX (1u << 18)
+/* Bounds unless model.limits says otherwise. What a store has is loaded whatever they are. */
+#define MODEL_NAMES_MAX (1u << 19)
+#define MODEL_NAME_BYTES_MAX (32u << 20)
+#define MODEL_OPERATIONS (1u << 17)
+#define MODEL_OPERATIONS_MAX (1u << 18) /* whatever the limits say */
 #define MODEL_PATHS_MAX (1u << 17)
 #define MODEL_PATH_DEPTH_MAX 1024
 #define MODEL_CLASSES_MAX (1u << 16)
+#define MODEL_RUNS_MAX (1u << 12)
+
+struct model_limits {
+    size_t names, name_bytes;
+    size_t operations; /* and twice as many (operation, host) */
+    size_t paths;      /* and half as many for what is folded */
+    size_t classes;
+};
 
 struct model_operation {
     uint32_t name, component; /* names: the operation's own, and its class's or module's */
@@ -62,7 +72,7 @@ struct model {
     LIST(uint64_t) deployed; /* operation << 32 | host */
     struct map name_ids, operation_ids, path_ids, class_ids, run_ids, deployed_ids;
     size_t name_bytes;
-    uint32_t folded_paths;
+    struct model_limits limits;
     uint64_t folded_calls, refused_names, refused_classes; /* what the bounds kept out */
 };
 
@@ -90,7 +100,7 @@ uint32_t model_entry(struct model *model, uint32_t run);
 uint32_t model_deployed(struct model *model, uint32_t operation, uint32_t host);
 uint32_t model_path_child_slow(struct model *model, uint32_t parent, uint32_t deployed);
 
-/* 0 also when there are MODEL_CLASSES_MAX classes already: the trace then has none. */
+/* 0 also when there are as many classes as there may be: the trace then has none. */
 uint32_t model_class(struct model *model, uint64_t hash, int *is_new);
 
 /* The path of a call of `deployed` by a call on `parent`. */

@@ -5,6 +5,7 @@
 
 #define KEPT_FRAMES 256 /* what an unused trace keeps of its memory */
 #define KEPT_BYTES 4096
+#define UNUSED_KEEPING 128 /* so many unused traces keep anything */
 
 static void unlink_touched(struct assembler *a, struct open_trace *trace)
 {
@@ -14,6 +15,8 @@ static void unlink_touched(struct assembler *a, struct open_trace *trace)
 
 static void link_newest(struct assembler *a, struct open_trace *trace)
 {
+    if (a->newest)
+        trace_weigh(a, a->newest);
     trace->newer = NULL;
     trace->older = a->newest;
     *(a->newest ? &a->newest->newer : &a->oldest) = trace;
@@ -36,6 +39,7 @@ static struct open_trace *unused_trace(struct assembler *a)
 
     if (trace) {
         a->unused = trace->older;
+        a->unused_count--;
         return trace;
     }
     trace = calloc(1, sizeof(*trace));
@@ -54,7 +58,7 @@ struct open_trace *trace_link(
 {
     struct open_trace *trace;
 
-    if (a->open_count >= ASSEMBLER_OPEN_TRACES_MAX) {
+    if (a->open_count >= a->limits.open_traces) {
         a->oldest->row.flaws |= FLAW_EVICTED;
         if (trace_finish(a, a->oldest) < 0)
             return NULL;
@@ -66,6 +70,7 @@ struct open_trace *trace_link(
         0) {
         trace->older = a->unused;
         a->unused = trace;
+        a->unused_count++;
         return NULL;
     }
     trace->row = *row;
@@ -106,29 +111,35 @@ struct open_trace *trace_open(struct assembler *a, struct stream *stream, uint64
 static void trace_drop(struct assembler *a, struct open_trace *trace)
 {
     struct stream *stream = trace->stream;
+    struct map *found_by = trace->row.kind == TRACE_OF_EVENTS ? &stream->ids : &a->executions;
+    int keeps = a->unused_count < UNUSED_KEEPING;
 
-    map_remove(trace->row.kind == TRACE_OF_EVENTS ? &stream->ids : &a->executions, trace->key);
+    map_remove(found_by, trace->key);
+    map_tidy(found_by);
     *(trace->previous ? &trace->previous->next : &stream->traces) = trace->next;
     if (trace->next)
         trace->next->previous = trace->previous;
     if (stream->last == trace)
         stream->last = NULL;
     unlink_touched(a, trace);
-    if (trace->frames.capacity > KEPT_FRAMES)
+    if (!keeps || trace->frames.capacity > KEPT_FRAMES)
         list_fini(&trace->frames);
-    if (trace->paths.capacity > KEPT_BYTES)
+    if (!keeps || trace->paths.capacity > KEPT_BYTES)
         list_fini(&trace->paths);
-    if (trace->executions.capacity > KEPT_FRAMES)
+    if (!keeps || trace->executions.capacity > KEPT_FRAMES)
         list_fini(&trace->executions);
     for (int i = 0; i < CHUNK_PARTS; i++)
-        if (trace->chunk.parts[i].capacity > KEPT_BYTES)
+        if (!keeps || trace->chunk.parts[i].capacity > KEPT_BYTES)
             buffer_fini(&trace->chunk.parts[i]);
     trace->frames.count = trace->paths.count = trace->paths_sorted = trace->executions.count = 0;
     trace->beyond = trace->shape = trace->metadata_at = 0;
     trace->has_root = trace->changed = trace->was_open = 0;
     trace->ready_since = 0;
+    chunk_begin(&trace->chunk, 0);
+    trace_weigh(a, trace);
     trace->older = a->unused;
     a->unused = trace;
+    a->unused_count++;
     a->open_count--;
 }
 

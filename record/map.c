@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define FIRST_SIZE 16
+#define TIDY_SIZE 1024 /* from here on it matters */
 
 void map_init(struct map *map)
 {
@@ -27,21 +28,20 @@ static struct map_slot *slot_of(const struct map *map, uint64_t key)
     return &map->slots[i];
 }
 
-static int grow(struct map *map)
+static int resize(struct map *map, size_t size)
 {
-    size_t size = map->slots ? (map->mask + 1) * 2 : FIRST_SIZE;
-    struct map bigger = {
-        .slots = malloc(size * sizeof(*bigger.slots)), .mask = size - 1, .count = map->count};
+    struct map other = {
+        .slots = malloc(size * sizeof(*other.slots)), .mask = size - 1, .count = map->count};
 
-    if (bigger.slots == NULL)
+    if (other.slots == NULL)
         return -1;
     for (size_t i = 0; i < size; i++)
-        bigger.slots[i] = (struct map_slot){0, MAP_NONE};
+        other.slots[i] = (struct map_slot){0, MAP_NONE};
     for (size_t i = 0; map->slots && i <= map->mask; i++)
         if (map->slots[i].value != MAP_NONE)
-            *slot_of(&bigger, map->slots[i].key) = map->slots[i];
+            *slot_of(&other, map->slots[i].key) = map->slots[i];
     free(map->slots);
-    *map = bigger;
+    *map = other;
     return 0;
 }
 
@@ -50,7 +50,8 @@ int map_put(struct map *map, uint64_t key, uint32_t value)
     struct map_slot *slot;
 
     assert(value != MAP_NONE);
-    if ((map->slots == NULL || (map->count + 1) * 2 > map->mask + 1) && grow(map) < 0)
+    if ((map->slots == NULL || (map->count + 1) * 2 > map->mask + 1) &&
+        resize(map, map->slots ? (map->mask + 1) * 2 : FIRST_SIZE) < 0)
         return -1;
     slot = slot_of(map, key);
     map->count += slot->value == MAP_NONE;
@@ -78,4 +79,10 @@ void map_remove(struct map *map, uint64_t key)
     }
     map->slots[hole].value = MAP_NONE;
     map->count--;
+}
+
+void map_tidy(struct map *map)
+{
+    if (map->mask >= TIDY_SIZE && map->count * 16 <= map->mask)
+        resize(map, (map->mask + 1) / 4); /* if memory is short it stays as it is */
 }

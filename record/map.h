@@ -32,6 +32,15 @@ int map_put(struct map *map, uint64_t key, uint32_t value);
 /* Takes `key` out, if it is there. */
 void map_remove(struct map *map, uint64_t key);
 
+/* Bytes that it takes. */
+static inline size_t map_bytes(const struct map *map)
+{
+    return map->slots ? (map->mask + 1) * sizeof(*map->slots) : 0;
+}
+
+/* Gives memory back where most of it is empty: call it where keys are taken out. */
+void map_tidy(struct map *map);
+
 static inline uint64_t map_mix(uint64_t key)
 {
     key *= 0x9E3779B97F4A7C15u;

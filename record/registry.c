@@ -7,6 +7,8 @@
 void registry_init(struct registry *registry)
 {
     memset(registry, 0, sizeof(*registry));
+    registry->entries_max = REGISTRY_ENTRIES_MAX;
+    registry->text_max = REGISTRY_TEXT_MAX;
 }
 
 void registry_fini(struct registry *registry)
@@ -41,10 +43,10 @@ static int make_room(struct registry *registry)
     uint32_t capacity = registry->capacity ? registry->capacity * 2 : 64;
     struct registry_entry *entries;
 
+    if (registry->count >= registry->entries_max)
+        return -1;
     if (registry->count < registry->capacity)
         return 0;
-    if (registry->count >= REGISTRY_ENTRIES_MAX)
-        return -1;
     entries = realloc(registry->entries, capacity * sizeof(*entries));
     if (entries == NULL)
         return -1;
@@ -76,7 +78,7 @@ int registry_put(struct registry *registry, int32_t id, const char *text, size_t
 
     if (entry && entry->length == length && memcmp(entry->text, text, length) == 0)
         return 0;
-    if (length > REGISTRY_TEXT_MAX || registry->bytes + length > REGISTRY_BYTES_MAX)
+    if (length > registry->text_max || registry->bytes + length > REGISTRY_BYTES_MAX)
         return -1;
     copy = malloc(length + 1);
     if (copy == NULL)
@@ -95,4 +97,12 @@ int registry_put(struct registry *registry, int32_t id, const char *text, size_t
         .symbol = REGISTRY_NO_SYMBOL,
         .type = record_type_find(copy, length)};
     return 0;
+}
+
+size_t registry_memory(const struct registry *registry)
+{
+    const size_t block = 24; /* what a text takes besides its bytes */
+
+    return registry->bytes + registry->count * block +
+           registry->capacity * sizeof(*registry->entries) + map_bytes(&registry->sparse);
 }

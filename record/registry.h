@@ -24,6 +24,7 @@ struct registry_entry {
 #define REGISTRY_NO_SYMBOL UINT32_MAX
 
 struct registry {
+    uint32_t entries_max, text_max; /* REGISTRY_ENTRIES_MAX and REGISTRY_TEXT_MAX, or less */
     struct registry_entry *entries; /* in order of arrival */
     uint32_t count, capacity;
     size_t bytes;
@@ -43,6 +44,9 @@ void registry_fini(struct registry *registry);
 int registry_put(struct registry *registry, int32_t id, const char *text, size_t length);
 
 struct registry_entry *registry_find_sparse(const struct registry *registry, int32_t id);
+
+/* Bytes that it takes, nearly. */
+size_t registry_memory(const struct registry *registry);
 
 /* The entry with that id, or NULL. Valid until the next registry_put. */
 static inline struct registry_entry *registry_get(const struct registry *registry, int32_t id)

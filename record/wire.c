@@ -200,9 +200,10 @@ __attribute__((noinline)) static enum wire_item next_entry(
         return cut(wire, rest, last);
     if (registry_put(&wire->registry, wire->entry_id, (const char *)item + HEAD, length) < 0)
         return fail(wire, WIRE_TOO_MANY_NAMES,
-            "registry entry %" PRId32
-            " cannot be kept: a stream may have %u names, %u bytes in all",
-            wire->entry_id, REGISTRY_ENTRIES_MAX, REGISTRY_BYTES_MAX);
+            "registry entry %" PRId32 " of %zu bytes cannot be kept: a stream may have %" PRIu32
+            " strings of %" PRIu32 " bytes each, %u bytes in all",
+            wire->entry_id, length, wire->registry.entries_max, wire->registry.text_max,
+            REGISTRY_BYTES_MAX);
     wire->entry = registry_get(&wire->registry, wire->entry_id);
     *at = item + HEAD + length;
     wire->position += HEAD + length;

@@ -257,6 +257,17 @@ static int keep_rest(struct connection *c, const unsigned char *at, const unsign
     return 0;
 }
 
+/* What streams may hold, given what the rest does. */
+static size_t most_memory(const struct connections *set)
+{
+    size_t most = (size_t)set->settings->stream_memory, least = most / 8;
+    size_t others = OTHER_MEMORY + (size_t)set->settings->queue_size +
+                    assembler_bytes(intake_assembler(set->intake));
+    size_t all = (size_t)set->settings->memory, left = all > others ? all - others : 0;
+
+    return left > most ? most : left < least ? least : left;
+}
+
 /*
  * Counts what the stream holds. 0; -1 when all together hold too much and this one not less than
  * its share.
@@ -264,16 +275,13 @@ static int keep_rest(struct connection *c, const unsigned char *at, const unsign
 static int count_memory(struct connection *c)
 {
     struct connections *set = c->set;
-    const struct registry *registry = &c->wire.registry;
-    size_t memory =
-        registry->bytes + registry->capacity * sizeof(*registry->entries) + c->rest_capacity;
+    size_t memory = sizeof(*c) + registry_memory(&c->wire.registry) + c->rest_capacity +
+                    (c->stream ? assembler_stream_bytes(c->stream) : 0);
 
     set->memory += memory - c->memory;
     c->memory = memory;
     set->live->own.stream_bytes = set->memory;
-    return set->memory > (size_t)set->settings->stream_memory && memory >= set->memory / set->count
-               ? -1
-               : 0;
+    return set->memory > most_memory(set) && memory >= set->memory / set->count ? -1 : 0;
 }
 
 static void end_for_memory(struct connection *c)
@@ -282,7 +290,7 @@ static void end_for_memory(struct connection *c)
 
     snprintf(error, sizeof(error),
         "the strings and unfinished items of all clients take %zu bytes, this one's %zu: see "
-        "--stream-memory",
+        "--stream-memory and --memory",
         c->set->memory, c->memory);
     connection_end(c, LOSS_MEMORY, error);
 }

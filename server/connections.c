@@ -124,6 +124,8 @@ int connections_add(struct connections *set, int fd, struct tls *tls, const stru
     c->tls = tls;
     c->event = event;
     wire_init(&c->wire);
+    c->wire.registry.entries_max = (uint32_t)set->settings->strings;
+    c->wire.registry.text_max = (uint32_t)set->settings->string_length;
     connection_link(c);
     log_debug("connection", log_field("event", "opened"), log_field("peer", c->peer),
         log_field("certificate", tls ? tls_client(tls) : ""));

@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "server/bounds.h"
 #include "server/clock.h"
 #include "server/committer.h"
 #include "server/log.h"
@@ -18,6 +19,7 @@ struct intake {
     struct committer *committer;
     const struct settings *settings;
     struct live *live;
+    struct bounds bounds;
     int progress_fd; /* the store's thread says by it that the queue has room */
     struct event *progress, *timer, *hurry;
     struct left_sessions left;
@@ -100,6 +102,7 @@ static void cut(struct intake *i)
     i->due = i->hurried = 0;
     i->cuts++;
     evtimer_del(i->hurry);
+    bounds_look(&i->bounds, batch);
     committer_put(i->committer, batch);
     resume_reading(i);
     publish(i);
@@ -215,6 +218,7 @@ struct intake *intake_start(struct event_base *base, struct store *store, struct
     const struct assembler_start *start, const struct settings *settings, struct live *live)
 {
     struct intake *i = calloc(1, sizeof(*i));
+    struct assembler_limits limits;
 
     if (i == NULL)
         return NULL;
@@ -222,6 +226,9 @@ struct intake *intake_start(struct event_base *base, struct store *store, struct
     i->live = live;
     i->progress_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     i->assembler = assembler_new(model, start, settings->run);
+    bounds_get(settings, &limits);
+    if (i->assembler)
+        assembler_limit(i->assembler, &limits);
     i->timer = evtimer_new(base, on_timer, i);
     i->hurry = evtimer_new(base, on_hurry, i);
     i->progress = i->progress_fd < 0

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/model.h"
+#include "record/registry.h"
 #include "server/log.h"
 #include "server/quantity.h"
 
@@ -87,9 +89,37 @@ const struct option options[] = {
         "clients at a time; further ones wait until one leaves"},
     {"read-buffer", SIZE(read_buffer), "1M", 64 * KIB, 64 * MIB, NULL, 0,
         "most that is read of one client before the next has its turn"},
+    {"memory", SIZE(memory), "256M", 128 * MIB, 1024 * GIB, NULL, 1,
+        "most that all may take, nearly; as it fills, --stream-memory gets less"},
     {"stream-memory", SIZE(stream_memory), "96M", MIB, 64 * GIB, NULL, 1,
-        "most that the strings and unfinished items of all clients may take; who goes beyond is "
-        "closed"},
+        "most that the strings and unfinished items of all clients may take; beyond, who has more "
+        "than others is closed"},
+    {"strings", NUMBER(strings), "1048576", 16, REGISTRY_ENTRIES_MAX, NULL, 0,
+        "most strings that one client may announce; beyond, it is closed"},
+    {"string-length", SIZE(string_length), "3M", KIB, REGISTRY_TEXT_MAX, NULL, 0,
+        "longest string that a client may announce, in bytes; with a longer one it is closed"},
+    {"open-traces", NUMBER(open_traces), "65536", 1, 16 * MIB, NULL, 0,
+        "traces that may be open at a time; beyond, the one that rests longest is put away as "
+        "incomplete"},
+    {"trace-memory", SIZE(trace_memory), "64M", MIB, 64 * GIB, NULL, 0,
+        "most that the calls and records of open traces may take; beyond, those that rest longest "
+        "are put away as incomplete"},
+    {"trace-depth", NUMBER(trace_depth), "1048576", 1, 256 * MIB, NULL, 0,
+        "calls of one trace that may be open at a time; deeper ones are kept as records only"},
+    {"trace-executions", NUMBER(trace_executions), "1048576", 1, 256 * MIB, NULL, 0,
+        "operation executions of one trace that wait for it to be whole; beyond, it is put away as "
+        "it is"},
+    {"names", NUMBER(names), "524288", KIB, 16 * MIB, NULL, 0,
+        "different strings that a database may hold; further ones become \"(too many names)\""},
+    {"name-memory", SIZE(name_memory), "32M", 64 * KIB, 4 * GIB, NULL, 0,
+        "most that these strings may take; beyond, likewise"},
+    {"operations", NUMBER(operations), "131072", 16, MODEL_OPERATIONS_MAX, NULL, 0,
+        "operations that a database may hold; further ones are counted as one"},
+    {"paths", NUMBER(paths), "131072", 16, 16 * MIB, NULL, 0,
+        "nodes of the aggregated call tree that a database may hold; calls of further ones are "
+        "counted by caller and callee"},
+    {"classes", NUMBER(classes), "65536", 16, 2 * MODEL_CLASSES_MAX, NULL, 0,
+        "trace classes that a database may hold; traces of further ones have none"},
     {"batch-interval", DURATION(batch_interval), "300ms", 10 * MS, 60 * SECOND, NULL, 1,
         "longest time that records wait for others before they are committed"},
     {"batch-size", SIZE(batch_size), "4M", 64 * KIB, GIB, NULL, 1,

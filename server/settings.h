@@ -22,7 +22,10 @@ struct settings {
     int64_t port, http_port;
     char *database, *run, *ready_file, *log;
     int64_t durability, log_level;
-    int64_t max_connections, read_buffer, stream_memory;
+    int64_t max_connections, read_buffer, memory, stream_memory;
+    int64_t strings, string_length;
+    int64_t open_traces, trace_memory, trace_depth, trace_executions;
+    int64_t names, name_memory, operations, paths, classes;
     int64_t batch_interval, batch_size, queue_size, resume_wait;
     int64_t http_connections, http_workers, event_clients, query_timeout;
     int64_t retain_age, retain_size; /* 0: without end */
