@@ -304,16 +304,26 @@ class Break(Case):
     def test_executions(self):
         store = self.store(breaks=5)
         done = self.run_program(store, """
-            while kieker.stats()["resumed"] < 5:
-                outer(100)
-                time.sleep(0.002)
-            print(kieker.stats()["resumed"])
+            def main():
+                n = 0
+                while kieker.stats()["resumed"] < 5:
+                    outer(100)
+                    n += 1
+                    time.sleep(0.002)
+                return n
+            n = main()
+            for i in range(n): outer(100)
+            print(n)
         """, "--record", "executions")
-        self.assertEqual((done.returncode, done.stderr, done.stdout), (0, "", "5\n"))
-        self.assertEqual(store.problems, [])
-        session, = store.sessions.values()
-        self.assertTrue(session.ended)
-        self.assertEqual(session.connections, 6)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        rounds = int(done.stdout)
+        traces = {}
+        for record in self.only(store).records[1:]:
+            traces.setdefault(record["trace"], []).append(record)
+        self.assertEqual([len(calls) for calls in traces.values()], [1 + 101 * rounds] + [101] * rounds)
+        for calls in traces.values():
+            self.assertEqual(sorted(call["eoi"] for call in calls), list(range(len(calls))))
+        self.assertEqual(store.sessions.popitem()[1].connections, 6)
 
     def test_while_little_happens(self):
         """The connection is looked at when nothing is to be sent, too."""
