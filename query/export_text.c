@@ -7,6 +7,17 @@
 #include <stdio.h>
 #include <string.h>
 
+/* How many bytes there are that stand for themselves. */
+static size_t plain_bytes(const unsigned char *at, size_t left)
+{
+    size_t count = 0;
+
+    while (count < left && at[count] >= 0x20 && at[count] < 0x7F && at[count] != '"' &&
+           at[count] != '\\')
+        count++;
+    return count;
+}
+
 /* The inside of a JSON string. */
 static void put_inside(FILE *out, const char *text)
 {
@@ -14,9 +25,11 @@ static void put_inside(FILE *out, const char *text)
     size_t left = strlen(text);
 
     while (left > 0) {
-        size_t length = answer_sequence(at, left);
+        size_t plain = plain_bytes(at, left), length = plain ? plain : answer_sequence(at, left);
 
-        if (length == 0)
+        if (plain > 0)
+            fwrite(at, 1, plain, out);
+        else if (length == 0)
             fputs("\\ufffd", out);
         else if (*at == '"' || *at == '\\')
             fprintf(out, "\\%c", *at);

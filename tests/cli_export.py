@@ -532,6 +532,7 @@ class Damage(Scratch):
         process = subprocess.run([os.environ["KIEKER_COLLECTOR"], "--port", "0", "--http-port", "0", "--database", path],
                                  capture_output=True, timeout=PATIENCE, env=PLAIN)
         self.assertNotEqual(process.returncode, 0)
+        self.assertIn(b"kieker-query export", process.stderr)
 
     def test_whole(self):
         ids, events, said = self.exported(large, 0)
@@ -649,6 +650,16 @@ class Damage(Scratch):
             database.execute("PRAGMA user_version = 1")
         ids, _, said = self.exported(path, 0)
         self.assertEqual((len(ids), said), (MANY, ""))
+
+    def test_first_page(self):
+        """Without what the file says of itself nothing can be found."""
+        path = self.copy()
+        with open(path, "r+b") as file:
+            file.seek(100)
+            file.write(b"\xAA" * 3000)
+        answer = ask("export", "--to", "csv", at=["--database", path])
+        self.assertEqual(answer.returncode, 3)
+        self.assertIn(b"is damaged where it says what is in it", answer.stderr)
 
     def test_no_database(self):
         path = self.path("text.db")

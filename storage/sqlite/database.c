@@ -30,9 +30,9 @@ static const struct {
     {SQLITE_PERM, "%s may not be opened: see its permissions"},
     {SQLITE_CANTOPEN, "%s cannot be opened: see that its directory exists and may be used"},
     {SQLITE_BUSY, "%s is locked by another program: try again when that has ended"},
-    {SQLITE_NOTADB, "%s is not a database: choose another file with --database"},
-    {SQLITE_CORRUPT, "%s is damaged: `sqlite3 FILE .recover` saves what can be read; choose "
-                     "another file with --database"},
+    {SQLITE_NOTADB, "%s is not a database, or its beginning is damaged: choose another file with "
+                    "--database"},
+    {SQLITE_CORRUPT, "%s is damaged: " DATABASE_SALVAGE},
     {SQLITE_NOMEM, "not enough memory to read %s"},
     {SQLITE_INTERRUPT, "the query on %s took longer than allowed: narrow it down, for example with "
                        "--since or --limit"},

@@ -13,6 +13,11 @@
 
 #define DATABASE_STATEMENTS 64
 
+/* What to do about a damaged file. */
+#define DATABASE_SALVAGE                                                                           \
+    "`kieker-query export --to kieker-binary --out DIR --database FILE` saves what can be read; "  \
+    "choose another file with --database"
+
 struct database {
     sqlite3 *handle;
     char *location; /* the file, as the user wrote it */

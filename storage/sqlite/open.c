@@ -45,8 +45,8 @@ static int load_names(struct store *store, struct model *model)
         if (model_load_name(model, (uint32_t)sqlite3_column_int64(statement, 0),
                 (const char *)sqlite3_column_text(statement, 1),
                 (size_t)sqlite3_column_bytes(statement, 1)) < 0) {
-            got = database_fail(
-                &store->database, "%s is damaged: its table of names", store->database.location);
+            got = database_fail(&store->database, "%s is damaged, its table of names: %s",
+                store->database.location, DATABASE_SALVAGE);
             break;
         }
     sqlite3_finalize(statement);
@@ -110,8 +110,8 @@ static int load_dictionary(
     while ((got = database_step(&store->database, statement)) > 0)
         if (load(model, statement) < 0) {
             got = database_fail(&store->database,
-                "%s is damaged, or memory is short: a row of %s does not fit the others",
-                store->database.location, sql);
+                "%s is damaged, or memory is short: a row of %s does not fit the others; %s",
+                store->database.location, sql, DATABASE_SALVAGE);
             break;
         }
     sqlite3_finalize(statement);

@@ -62,7 +62,10 @@ int read_is_late(struct store_reader *reader)
 
 int read_begin(struct store_reader *reader)
 {
-    if (reader->nesting++ > 0 || reader->borrowed)
+    if (reader->nesting++ > 0)
+        return 0;
+    reader->is_damage = 0;
+    if (reader->borrowed)
         return 0;
     reader->deadline = reader->limit ? now() + reader->limit * INT64_C(1000000) : 0;
     if (database_execute(&reader->database, "BEGIN") == 0)
@@ -139,10 +142,11 @@ static int try_open(
  */
 static int has_log(const char *location)
 {
-    char path[4096];
+    char *full = realpath(location, NULL), path[4096]; /* it lies beside the file, not the link */
     struct stat status;
 
-    snprintf(path, sizeof(path), "%s-wal", location);
+    snprintf(path, sizeof(path), "%s-wal", full ? full : location);
+    free(full);
     return stat(path, &status) == 0 && status.st_size > 0;
 }
 
@@ -170,6 +174,10 @@ static int open_damaged(struct store_reader *reader, const char *location, int *
         database_close(&reader->database);
         result = try_open(reader, location, "mode=ro&immutable=1", 1);
         *without_log = result > 0 && has_log(location);
+        if (result < 0 && (sqlite3_errcode(reader->database.handle) & 0xFF) == SQLITE_CORRUPT)
+            database_fail(&reader->database,
+                "%s is damaged where it says what is in it: `sqlite3 FILE .recover` may save some",
+                location);
     }
     return result;
 }
@@ -183,6 +191,8 @@ static int set_up(struct store_reader *reader)
         return -1;
     sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, 64 << 20);
     sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, 0);
+    /* The file may be anybody's: its views and triggers get no more than they need. */
+    sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     sqlite3_progress_handler(handle, STEPS_BETWEEN_LOOKS, on_progress, reader);
     if (functions_register(handle) != SQLITE_OK || vtab_register(reader, NULL) != SQLITE_OK)
         return database_failed(&reader->database);
@@ -241,6 +251,7 @@ static void free_memory(struct store_reader *reader)
     blocks_drop(reader);
     dictionary_fini(&reader->dictionary);
     packer_fini(&reader->packer);
+    list_fini(&reader->left_out);
     for (int i = 0; i < CHUNK_PARTS; i++)
         buffer_fini(&reader->parts.bytes[i]);
     free(reader);
