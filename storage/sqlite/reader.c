@@ -62,10 +62,7 @@ int read_is_late(struct store_reader *reader)
 
 int read_begin(struct store_reader *reader)
 {
-    if (reader->nesting++ > 0)
-        return 0;
-    reader->is_damage = 0;
-    if (reader->borrowed)
+    if (reader->nesting++ > 0 || reader->borrowed)
         return 0;
     reader->deadline = reader->limit ? now() + reader->limit * INT64_C(1000000) : 0;
     if (database_execute(&reader->database, "BEGIN") == 0)
@@ -251,7 +248,6 @@ static void free_memory(struct store_reader *reader)
     blocks_drop(reader);
     dictionary_fini(&reader->dictionary);
     packer_fini(&reader->packer);
-    list_fini(&reader->left_out);
     for (int i = 0; i < CHUNK_PARTS; i++)
         buffer_fini(&reader->parts.bytes[i]);
     free(reader);
