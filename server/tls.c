@@ -44,7 +44,7 @@ static const char *sentence_of(int reason)
         return "the client does not speak TLS: its writer must be tls://, or use the other port";
     case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
         return "the client shows no certificate, and --tls-client-ca wants one: see the agent's "
-               "--tls-cert";
+               "--writer-cert";
     case SSL_R_UNSUPPORTED_PROTOCOL:
         return "the client speaks no TLS later than 1.1";
     case SSL_R_NO_SHARED_CIPHER:

@@ -330,13 +330,13 @@ class Agent(unittest.TestCase):
 
     def test_delivers(self):
         with Secured("--tls-client-ca", path("ca.pem")) as collector:
-            client = "--tls-cert", path("client.both")
-            for count, (host, options) in enumerate((("localhost", client), ("127.0.0.1", ("--tls-cert", path("client.pem"), "--tls-key", path("client.key"))),
+            client = "--writer-cert", path("client.both")
+            for count, (host, options) in enumerate((("localhost", client), ("127.0.0.1", ("--writer-cert", path("client.pem"), "--writer-key", path("client.key"))),
                                                      ("localhost", client + ("--record", "executions"))), 1):
-                done = self.run_program(collector, "--tls-ca", path("ca.pem"), *options, host=host)
+                done = self.run_program(collector, "--writer-ca", path("ca.pem"), *options, host=host)
                 self.assertEqual(done.stderr, "")
                 self.assertEqual(self.calls(collector)["inner"], CALLS * count)
-            done = self.run_program(collector, KIEKER_TLS_CA=path("ca.pem"), KIEKER_TLS_CERT=path("client.both"))
+            done = self.run_program(collector, KIEKER_WRITER_CA=path("ca.pem"), KIEKER_WRITER_CERT=path("client.both"))
             self.assertEqual(done.stderr, "")
             self.assertEqual(self.calls(collector), {"inner": CALLS * 4, "main": 4})
             self.assertEqual(collector.lost("tls_failed"), 0)
@@ -362,7 +362,7 @@ class Agent(unittest.TestCase):
                 main()
                 """ % (CALLS, go, CALLS)))
         with Secured() as collector:
-            program = subprocess.Popen([os.environ["KIEKER_PYTHON"], "-m", "kieker", "--writer", "tls://localhost:%d" % collector.tls_port, "--tls-ca",
+            program = subprocess.Popen([os.environ["KIEKER_PYTHON"], "-m", "kieker", "--writer", "tls://localhost:%d" % collector.tls_port, "--writer-ca",
                                         path("ca.pem"), path("script.py")], stderr=subprocess.PIPE, text=True)
             try:
                 until(lambda: collector.metric("records_total") > CALLS, "the first half")
@@ -382,7 +382,7 @@ class Agent(unittest.TestCase):
     def test_forks(self):
         """Processes that the program forks are observed likewise, each by a connection of its own; and the program may use TLS itself."""
         with Secured() as collector:
-            done = self.run_program(collector, "--tls-ca", path("ca.pem"), text="""
+            done = self.run_program(collector, "--writer-ca", path("ca.pem"), text="""
                 import os, ssl, sys
 
                 def work():
@@ -402,15 +402,15 @@ class Agent(unittest.TestCase):
     def test_is_not_loaded_without(self):
         with Secured() as collector:
             self.assertEqual(self.run_program(collector, port=collector.port, scheme="tcp").stdout, "False False\n")
-            self.assertEqual(self.run_program(collector, "--tls-ca", path("ca.pem")).stdout, "True True\n")
+            self.assertEqual(self.run_program(collector, "--writer-ca", path("ca.pem")).stdout, "True True\n")
 
     def test_refuses(self):
         """A collector that does not show who it is gets nothing, and the program runs on."""
-        for server, options, host, words in (("server", ("--tls-ca", path("other-ca.pem")), "localhost", "certificate is not believed"),
+        for server, options, host, words in (("server", ("--writer-ca", path("other-ca.pem")), "localhost", "certificate is not believed"),
                                              ("server", (), "localhost", "certificate is not believed"),
-                                             ("expired", ("--tls-ca", path("ca.pem")), "localhost", "expired"),
-                                             ("elsewhere", ("--tls-ca", path("ca.pem")), "localhost", "hostname mismatch"),
-                                             ("elsewhere", ("--tls-ca", path("ca.pem")), "127.0.0.1", "IP address mismatch")):
+                                             ("expired", ("--writer-ca", path("ca.pem")), "localhost", "expired"),
+                                             ("elsewhere", ("--writer-ca", path("ca.pem")), "localhost", "hostname mismatch"),
+                                             ("elsewhere", ("--writer-ca", path("ca.pem")), "127.0.0.1", "IP address mismatch")):
             with Secured(server=server) as collector:
                 said = self.run_program(collector, *options, host=host).stderr
                 self.assertIn(words, said)
@@ -420,11 +420,11 @@ class Agent(unittest.TestCase):
     def test_plain_collector(self):
         """TLS to a port that does not speak it."""
         with Secured() as collector:
-            said = self.run_program(collector, "--tls-ca", path("ca.pem"), port=collector.port).stderr
+            said = self.run_program(collector, "--writer-ca", path("ca.pem"), port=collector.port).stderr
             self.assertIn("no collector at tls://localhost:%d" % collector.port, said)
 
     def test_wrong_options(self):
-        for options, word in ((("--tls-ca", path("nothing")), "No such file"), (("--tls-cert", path("ca.pem")), "--tls-key"),
+        for options, word in ((("--writer-ca", path("nothing")), "No such file"), (("--writer-cert", path("ca.pem")), "--writer-key"),
                               (("--writer", "tls://localhost"), "tls://HOST:PORT"), (("--writer", "tls://localhost:1?what=1"), "ca=, cert= and key=")):
             done = subprocess.run([os.environ["KIEKER_PYTHON"], "-m", "kieker", "--writer", "tls://localhost:1"] + list(options) + ["-c", "pass"],
                                   capture_output=True, text=True, timeout=PATIENCE)

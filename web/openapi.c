@@ -12,7 +12,10 @@ static const struct {
     const char *status, *doc;
 } errors[] = {
     {"400", "The request is wrong: the sentence says how"},
+    {"401", "The token is missing or wrong, where one is wanted (Authorization: Bearer)"},
+    {"403", "A page of another site asks"},
     {"404", "There is no such thing"},
+    {"429", "Too many wrong tokens came from this address"},
     {"500", "The database is damaged, or memory is short"},
     {"503", "Not now: the query took too long, or too many wait"},
 };

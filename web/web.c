@@ -191,8 +191,15 @@ static int copy_config(struct web *web, const struct web_config *config)
 
 struct web *web_start(const struct web_config *config, char *error, size_t error_size)
 {
-    struct web *web = calloc(1, sizeof(*web));
+    struct web *web;
 
+    if (config->secure && MHD_is_feature_supported(MHD_FEATURE_TLS) != MHD_YES) {
+        snprintf(error, error_size,
+            "this machine's libmicrohttpd knows no TLS: leave out --http-cert, or put a proxy "
+            "before the page");
+        return NULL;
+    }
+    web = calloc(1, sizeof(*web));
     if (web && copy_config(web, config) == 0) {
         web->workers = workers_start(&web->config);
         web->events = events_start(&web->config);

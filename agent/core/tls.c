@@ -101,13 +101,13 @@ static int fill(struct tls *tls, const struct files *files, char *error, size_t 
     l->SSL_CTX_set_default_passwd_cb(context, no_passphrase);
     l->ERR_clear_error();
     if (files->ca != NULL && l->SSL_CTX_load_verify_locations(context, files->ca, NULL) != 1)
-        return refuse(l, "--tls-ca", files->ca, error, error_size);
+        return refuse(l, "--writer-ca", files->ca, error, error_size);
     if (files->ca == NULL)
         l->SSL_CTX_set_default_verify_paths(context);
     if (files->cert != NULL && l->SSL_CTX_use_certificate_chain_file(context, files->cert) != 1)
-        return refuse(l, "--tls-cert", files->cert, error, error_size);
+        return refuse(l, "--writer-cert", files->cert, error, error_size);
     if (key != NULL && l->SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1)
-        return refuse(l, "--tls-key", key, error, error_size);
+        return refuse(l, "--writer-key", key, error, error_size);
     return 0;
 }
 
@@ -155,7 +155,7 @@ static int explain(struct tls *tls, int result, int *ended, char *error, size_t 
         snprintf(error, error_size, "it has closed the connection");
     else if (verified != X509_V_OK)
         snprintf(error, error_size,
-            "its certificate is not believed, %s: see --tls-ca, and the "
+            "its certificate is not believed, %s: see --writer-ca, and the "
             "name in the writer",
             l->X509_verify_cert_error_string(verified));
     else if (reason != NULL)

@@ -70,10 +70,10 @@ OPTIONS = (
            "where records go: to a collector (tls: encrypted, and only to one that shows that it is who it should be), into Kieker's log files"
            " (as text or binary), nowhere (null: they are made and thrown away);"
            " inactive: nothing is observed", choices=("tcp:", "tls:", "file:", "binary:", "null", "inactive")),
-    Option("tls-ca", "FILE", "", "with --writer tls: the authorities (PEM) that the collector's certificate is believed from;"
+    Option("writer-ca", "FILE", "", "with --writer tls: the authorities (PEM) that the collector's certificate is believed from;"
            " without it the system's"),
-    Option("tls-cert", "FILE", "", "with --writer tls: a certificate (PEM) of our own, for a collector that wants one"),
-    Option("tls-key", "FILE", "", "with --writer tls: the key of --tls-cert; without it the key is in the same file"),
+    Option("writer-cert", "FILE", "", "with --writer tls: a certificate (PEM) of our own, for a collector that wants one"),
+    Option("writer-key", "FILE", "", "with --writer tls: the key of --writer-cert; without it the key is in the same file"),
     Option("record", "events|executions", "events", "what is written: an event for the beginning and for the end of each call,"
            " or one operation execution for each call that has ended", choices=("events", "executions")),
     Option("when-full", "block|drop", "block", "when records cannot be sent as fast as they come: block (the program waits, nothing is lost)"
@@ -123,7 +123,7 @@ class Values:
         """The writer with all that belongs to it, as the agent takes it."""
         if not self.writer.startswith("tls:"):
             return self.writer
-        pairs = [("ca", self.tls_ca), ("cert", self.tls_cert), ("key", self.tls_key)]
+        pairs = [("ca", self.writer_ca), ("cert", self.writer_cert), ("key", self.writer_key)]
         pairs = [(key, absolute(path)) for key, path in pairs if path]
         beside = _library_of_ssl()
         if beside:
@@ -185,7 +185,7 @@ class Values:
         kind, colon, path = self.writer.partition(":")
         if kind in ("file", "binary"):
             texts["writer"] = kind + colon + absolute(path)
-        for key in ("tls_ca", "tls_cert", "tls_key"):
+        for key in ("writer_ca", "writer_cert", "writer_key"):
             texts[key] = absolute(texts[key]) if texts[key] else ""
         texts["root"] = os.pathsep.join(self.roots())
         texts["include"], texts["exclude"] = ",".join(self.include), ",".join(self.exclude)
