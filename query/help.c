@@ -89,6 +89,21 @@ static int is_option(const struct param *param)
     return 0;
 }
 
+/* What stands for the word behind the verb. */
+static const char *argument_name(const struct verb *verb)
+{
+    switch (verb->argument) {
+    case PARAM_OP:
+        return "OPERATION";
+    case PARAM_ID:
+        return "ID";
+    case PARAM_LOG:
+        return "DIR";
+    default:
+        return "SQL";
+    }
+}
+
 static void put_verbs(struct page *page)
 {
     for (size_t i = 0; verbs[i] != NULL; i++) {
@@ -97,9 +112,7 @@ static void put_verbs(struct page *page)
         if (verbs[i]->argument >= 0)
             snprintf(argument, sizeof(argument),
                 verbs[i]->needs & PARAM_BIT(verbs[i]->argument) ? " %s" : " [%s]",
-                verbs[i]->argument == PARAM_OP   ? "OPERATION"
-                : verbs[i]->argument == PARAM_ID ? "ID"
-                                                 : "SQL");
+                argument_name(verbs[i]));
         snprintf(left, sizeof(left), "%s%s", verbs[i]->name, argument);
         put_entry(page, left, verbs[i]->doc);
     }
@@ -142,11 +155,8 @@ void help_print_verb(struct page *page, const struct verb *verb)
 
     if (verb->argument >= 0)
         snprintf(argument, sizeof(argument),
-            verb->needs & PARAM_BIT(verb->argument) ? " %s%s" : " [%s]%s",
-            verb->argument == PARAM_OP   ? "OPERATION"
-            : verb->argument == PARAM_ID ? "ID"
-                                         : "SQL",
-            verb->argument == PARAM_ID && verb->write == NULL ? "..." : "");
+            verb->needs & PARAM_BIT(verb->argument) ? " %s%s" : " [%s]%s", argument_name(verb),
+            verb->many ? "..." : "");
     fprintf(page->out, "Usage: kieker-query %s%s [options]\n", verb->name, argument);
     fprintf(page->out, "%c%s.\n", toupper((unsigned char)verb->doc[0]), verb->doc + 1);
     put_title(page, "It takes");

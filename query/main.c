@@ -196,6 +196,36 @@ static int write_answer(const struct question *question)
     return result;
 }
 
+/* A verb that does something, for which there need not be a database. */
+static int work(const struct question *question)
+{
+    const struct options *options = question->options;
+    const struct worksite site = {options->database, options->words.items, options->words.count};
+    struct request request;
+    int done, result;
+
+    if (options->server != NULL)
+        return complain(400, "This works on a database: give --database FILE, not --server");
+    ask(question, &request, 0, NULL);
+    done = request.status != 0 ? -1 : options->verb->work(&request, &site);
+    result = done == 0 ? EXIT_DONE : EXIT_DAMAGED;
+    if (done < 0)
+        result = complain(request.status, request.error);
+    request_fini(&request);
+    return result;
+}
+
+static void warn_of_damage(const json_t *answer)
+{
+    json_int_t count = json_integer_value(json_object_get(answer, "damaged"));
+
+    if (count > 0)
+        fprintf(stderr,
+            "kieker-query: the database is damaged: %lld part%s of it %s left out; `kieker-query "
+            "export` saves what can be read\n",
+            (long long)count, count == 1 ? "" : "s", count == 1 ? "is" : "are");
+}
+
 static int answer_question(const struct question *question)
 {
     const struct options *options = question->options;
@@ -260,8 +290,7 @@ static int check(const struct question *question)
     ask(question, &request, question->wanted > 0 ? 1 : 0, NULL);
     if (request.status != 0 || request_check(&request) < 0)
         result = complain(request.status, request.error);
-    else if (options->words.count > (options->verb->argument < 0 ? 0u : 1u) &&
-             (options->verb->argument != PARAM_ID || options->verb->write != NULL))
+    else if (options->words.count > (options->verb->argument < 0 ? 0u : 1u) && !options->verb->many)
         result = complain(
             400, options->verb->argument < 0
                      ? "This verb takes no word behind it; filters are options, as in --op GLOB"
@@ -298,6 +327,8 @@ static int run(struct options *options)
     result = check(&question);
     if (result != 0)
         return result;
+    if (options->verb->work != NULL)
+        return work(&question);
     question.source = open_source(options, error, sizeof(error));
     if (question.source == NULL)
         return complain(503, error);

@@ -17,7 +17,7 @@ static const char *const packings[] = {"none", "gzip", "xz", "zip", NULL}; /* as
 static const char *const levels[] = {"operation", "component", "container", NULL};
 
 const struct param params[PARAMS] = {
-    [PARAM_RUN] = {"run", TYPE_TEXT, 0, "only this run (a labelled recording)", "nightly", NULL, 0,
+    [PARAM_RUN] = {"run", TYPE_TEXT, 0, "this run (a labelled recording)", "nightly", NULL, 0,
         0},
     [PARAM_HOST] = {"host", TYPE_TEXT, 0, "only this host (execution container)", "web-1", NULL, 0,
         0},
@@ -77,6 +77,14 @@ const struct param params[PARAMS] = {
         "trace.json", NULL, 0, 0},
     [PARAM_COMPRESS] = {"compress", TYPE_CHOICE, 0, "how the files of a Kieker log are packed",
         "gzip", packings, 0, 0},
+    [PARAM_LOG] = {"log", TYPE_TEXT, 0,
+        "a Kieker log, or a directory with logs below it; may be repeated", "kieker-2026-UTC", NULL,
+        0, 0},
+    [PARAM_FOLLOW] = {"follow", TYPE_FLAG, 1, "go on with what is added, until Ctrl-C", "1", NULL,
+        0, 0},
+    [PARAM_RECORDS] = {"records", TYPE_TEXT, 0,
+        "record types of your own, in Kieker's record language; several with commas between",
+        "shop.irl", NULL, 0, 0},
     [PARAM_FORMAT] = {"format", TYPE_CHOICE, 0, "the form of the answer", "csv", NULL, 0, 0},
 };
 

@@ -88,7 +88,9 @@ static void reply_answer(struct request *request, struct store_reader *reader, s
 void request_reply(struct request *request, struct store_reader *reader, struct reply *reply)
 {
     *reply = (struct reply){.status = 200};
-    if (request->verb->write != NULL)
+    if (request->verb->work != NULL)
+        request_refuse(request, 400, "This is for kieker-query alone: it works on the database");
+    else if (request->verb->write != NULL)
         reply_written(request, reader, reply);
     else
         reply_answer(request, reader, reply);

@@ -318,6 +318,7 @@ const struct verb verb_trace = {
              PARAM_BIT(PARAM_MIN) | PARAM_BIT(PARAM_LIMIT) | PARAM_BIT(PARAM_FORMAT),
     .needs = PARAM_BIT(PARAM_ID),
     .argument = PARAM_ID,
+    .many = 1,
     .formats = formats,
     .columns = columns,
     .limit = LIMIT,

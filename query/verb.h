@@ -71,6 +71,9 @@ enum param_id {
     PARAM_TO,
     PARAM_OUT,
     PARAM_COMPRESS,
+    PARAM_LOG,
+    PARAM_FOLLOW,
+    PARAM_RECORDS,
     PARAMS
 };
 
@@ -114,12 +117,20 @@ struct outlet {
     uint64_t traces, records, lost, lost_traces; /* lost: sentences said */
 };
 
+/* What the command line says to a verb that does something. */
+struct worksite {
+    const char *database; /* NULL: where it is by default */
+    const char *const *words;
+    size_t word_count;
+};
+
 struct verb {
     const char *name, *doc, *noun; /* noun: of what there are rows, "traces" */
     uint64_t takes,
         needs;     /* parameters, by PARAM_BIT; needs: those without which there is no answer */
     uint64_t here; /* parameters that only the command line has, not the API */
     int argument;  /* the parameter that a plain word on the command line gives; -1: none */
+    int many;      /* any number of such words, not one */
     const char *const *sorts; /* choices of `sort`, up to a NULL; the first is the default */
     const char *const
         *formats; /* choices of `format`, up to a NULL; the first is the API's default */
@@ -136,6 +147,11 @@ struct verb {
     /* Of a verb whose answer may be larger than memory, instead of these two: writes it. 0, or -1
      * after request_refuse; what was written by then is worth nothing. */
     int (*write)(struct request *request, struct store_reader *reader, struct outlet *outlet);
+
+    /* Of a verb that changes the database, which the command line alone has, instead of all these:
+     * does it, and says on standard error what is to be said. 0; 1 when something is left out; -1
+     * after request_refuse. */
+    int (*work)(struct request *request, const struct worksite *site);
 };
 
 extern const struct verb *const verbs[]; /* up to a NULL, in the order of the help */

@@ -96,6 +96,18 @@ static int is_packed_log(const char *path)
     return found;
 }
 
+/* A map alone is none: others' files have that ending, too. */
+static int is_log(char *const *names, int count)
+{
+    int maps = 0, files = 0;
+
+    for (int i = 0; i < count; i++) {
+        maps |= logdir_is_map(names[i]);
+        files |= logdir_may_hold_records(names[i]);
+    }
+    return maps && files;
+}
+
 static int find_in(const char *path, int depth, int (*found)(void *context, const char *log),
     void *context, char *error, size_t error_size)
 {
@@ -108,9 +120,7 @@ static int find_in(const char *path, int depth, int (*found)(void *context, cons
         snprintf(error, error_size, "%.300s cannot be read: %s", path, strerror(errno));
         return -1;
     }
-    for (int i = 0; i < count && logs == 0; i++)
-        logs = logdir_is_map(names[i]);
-    if (logs) {
+    if (is_log(names, count)) {
         logs = found(context, path) < 0 ? -1 : 1;
     } else {
         for (int i = 0; i < count && logs >= 0 && depth < DEPTH_MAX; i++) {

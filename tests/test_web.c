@@ -173,6 +173,10 @@ START_TEST(openapi_has_every_route_and_verb)
         size_t i;
 
         snprintf(path, sizeof(path), "/api/v1/%s", (*verb)->name);
+        if ((*verb)->work) {
+            ck_assert_ptr_null(json_object_get(paths, path));
+            continue;
+        }
         get = json_object_get(json_object_get(paths, path), "get");
         ck_assert_msg(json_is_object(get), "%s is not there", path);
         ck_assert_uint_eq(json_array_size(json_object_get(get, "parameters")),

@@ -92,6 +92,8 @@ static void describe_verbs(json_t *paths, const char *prefix)
     for (const struct verb *const *verb = verbs; *verb; verb++) {
         char path[80];
 
+        if ((*verb)->work != NULL)
+            continue;
         snprintf(path, sizeof(path), "%s%s", prefix, (*verb)->name);
         json_object_set_new(paths, path,
             json_pack("{s:{s:s, s:o, s:o, s:o}}", "get", "operationId", (*verb)->name, "summary",

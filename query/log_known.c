@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "query/import_known.h"
+#include "query/log_known.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -4,8 +4,8 @@
  * has been imported of a file is remembered with it, by the file's name and its first record, so
  * that a log that is imported again gives only what has been added.
  */
-#ifndef KIEKER_QUERY_IMPORT_H
-#define KIEKER_QUERY_IMPORT_H
+#ifndef KIEKER_QUERY_LOG_IMPORT_H
+#define KIEKER_QUERY_LOG_IMPORT_H
 
 #include <signal.h>
 #include <stddef.h>

@@ -5,8 +5,8 @@
  * wherever it lies and whatever has been appended to it, and another one that only begins alike is
  * not taken for it.
  */
-#ifndef KIEKER_QUERY_IMPORT_KNOWN_H
-#define KIEKER_QUERY_IMPORT_KNOWN_H
+#ifndef KIEKER_QUERY_LOG_KNOWN_H
+#define KIEKER_QUERY_LOG_KNOWN_H
 
 #include "analysis/assembler.h"
 #include "record/record.h"
