@@ -114,6 +114,8 @@ static json_t *answer_in_parts(const struct question *question, struct request *
             json_array_extend(json_object_get(whole, "rows"), json_object_get(part, "rows"));
             json_object_set(whole, "truncated", json_object_get(part, "truncated"));
             json_object_set(whole, "next", json_object_get(part, "next"));
+            if (json_object_get(part, "damaged") != NULL)
+                json_object_set(whole, "damaged", json_object_get(part, "damaged"));
             json_decref(part);
         }
         rest -= rest < most ? rest : most;
@@ -226,6 +228,17 @@ static void warn_of_damage(const json_t *answer)
             (long long)count, count == 1 ? "" : "s", count == 1 ? "is" : "are");
 }
 
+static void warn_of_damage(const json_t *answer)
+{
+    json_int_t count = json_integer_value(json_object_get(answer, "damaged"));
+
+    if (count > 0)
+        fprintf(stderr,
+            "kieker-query: the database is damaged: %lld part%s of it %s left out; `kieker-query "
+            "export` saves what can be read\n",
+            (long long)count, count == 1 ? "" : "s", count == 1 ? "is" : "are");
+}
+
 static int answer_question(const struct question *question)
 {
     const struct options *options = question->options;
@@ -246,6 +259,7 @@ static int answer_question(const struct question *question)
         request_fini(&request);
         return result;
     }
+    warn_of_damage(answer);
     terminal_init(&terminal, options, form);
     form_write(form, &request, answer, &terminal.page);
     if (strcmp(form, "json") != 0)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "query/answer.h"
 #include "query/param.h"
 #include "query/verb.h"
 
@@ -170,6 +171,7 @@ int request_check(struct request *request)
 
 json_t *request_answer(struct request *request, struct store_reader *reader)
 {
+    uint64_t left_out;
     json_t *answer;
 
     if (request->status != 0 || request_check(request) < 0)
@@ -179,7 +181,11 @@ json_t *request_answer(struct request *request, struct store_reader *reader)
             "%s gives no rows but a whole file: it has forms of its "
             "own, see kieker-query help %s",
             request->verb->name, request->verb->name);
+    store_left_out(reader); /* by a query before this one, which failed */
     answer = request->verb->answer(request, reader);
+    left_out = store_left_out(reader);
+    if (answer != NULL && left_out > 0)
+        answer_put(&answer, "damaged", answer_number(left_out));
     if (answer == NULL)
         request_refuse(request, 500, "memory is short"); /* unless the verb has said what it was */
     return answer;

@@ -96,6 +96,10 @@ const char *store_reader_error(const struct store_reader *reader);
 /* A query running longer fails, saying so; 0 takes the limit away. */
 void store_reader_limit(struct store_reader *reader, unsigned milliseconds);
 
+/* How many blocks and traces queries went on without because they are damaged, since this was last
+ * asked. */
+uint64_t store_left_out(struct store_reader *reader);
+
 /* What to look at; all zero (store_filter_all) is everything. Strings are globs (* and ?) where
  * said. */
 struct store_filter {

@@ -1,14 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The blocks that a query has in memory. */
 #include "storage/sqlite/reading.h"
+#include "storage/sqlite/salvage.h"
+
+#define LEFT_OUT_MAX 65536
+
+int read_leaves_out(struct store_reader *reader, int64_t id)
+{
+    int64_t *place;
+
+    if (!reader->is_damage || reader->left_out.count >= LEFT_OUT_MAX)
+        return 0;
+    reader->is_damage = 0;
+    for (size_t i = 0; i < reader->left_out.count; i++)
+        if (reader->left_out.items[i] == id)
+            return 1;
+    place = list_add(&reader->left_out);
+    if (place)
+        *place = id;
+    return place != NULL;
+}
+
+uint64_t store_left_out(struct store_reader *reader)
+{
+    uint64_t count = reader->left_out.count;
+
+    reader->left_out.count = 0;
+    return count;
+}
 
 int blocks_damaged(struct store_reader *reader, int64_t id)
 {
+    reader->is_damage = 1;
     return database_fail(&reader->database,
-        "%s is damaged: block %lld of its traces cannot be read, or memory is short; `DELETE FROM "
-        "block WHERE id = %lld`"
-        " leaves them out",
-        reader->database.location, (long long)id, (long long)id);
+        "%s is damaged, block %lld of its traces cannot be read: " DATABASE_SALVAGE,
+        reader->database.location, (long long)id);
 }
 
 static struct kept_block *longest_unused(struct store_reader *reader)
@@ -40,7 +66,7 @@ struct block *blocks_get(struct store_reader *reader, int64_t id)
     statement = read_statement(reader, READ_BLOCK, id);
     got = statement ? database_step(&reader->database, statement) : -1;
     if (got <= 0) {
-        if (got == 0)
+        if (got == 0 || salvage_is_damage(&reader->database))
             blocks_damaged(reader, id);
         return NULL;
     }

@@ -142,7 +142,9 @@ static int look_into(
     if (result == 0 && !look.failed && look.met != (1u << query->conditions) - 1)
         walk_end(look.walk);
     walk_free(look.walk);
-    if (result < 0 || read_is_late(reader))
+    if (result < 0 && !read_leaves_out(reader, -(int64_t)located->trace.id))
+        return -1;
+    if (read_is_late(reader))
         return -1;
     return look.met ==
            (1u << query->conditions) - 1; /* a damaged trace: by what could be read of it */

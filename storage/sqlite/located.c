@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One trace: where it lies, its chunks, its row. */
 #include "storage/sqlite/reading.h"
+#include "storage/sqlite/salvage.h"
 
 #include <string.h>
 
@@ -9,9 +10,11 @@ int locate_open(struct store_reader *reader, const void *data, size_t size, stru
     struct block block;
     struct batch_trace row;
 
-    if (block_read(&block, data, size) < 0)
+    if (block_read(&block, data, size) < 0) {
+        reader->is_damage = 1;
         return database_fail(
             &reader->database, "%s is damaged: a running trace", reader->database.location);
+    }
     if (blocks_decode_all(reader, 0, &block) < 0) {
         block_fini(&block);
         return -1;
@@ -79,7 +82,8 @@ int located_parts(struct store_reader *reader, int64_t block)
     statement = read_statement(reader, READ_PARTS, block);
     got = statement ? database_step(&reader->database, statement) : -1;
     if (got <= 0)
-        return got == 0 ? blocks_damaged(reader, block) : -1;
+        return got == 0 || salvage_is_damage(&reader->database) ? blocks_damaged(reader, block)
+                                                                : -1;
     for (int i = 0; i < CHUNK_PARTS; i++) {
         const unsigned char *bytes = sqlite3_column_blob(statement, i);
         struct reader in = {bytes, bytes ? bytes + sqlite3_column_bytes(statement, i) : NULL, 0};
@@ -179,8 +183,11 @@ int chunks_next(struct chunks *chunks, struct chunk_view *view)
     if (number >= trace->chunks)
         return 0;
     got = database_step(&reader->database, chunks->apart);
-    if (got < 0 || (got > 0 && read_chunk(chunks, view) == 0))
-        return got;
+    if (got < 0 && !salvage_is_damage(&reader->database))
+        return -1;
+    if (got > 0 && read_chunk(chunks, view) == 0)
+        return 1;
+    reader->is_damage = 1;
     return database_fail(&reader->database,
         "%s is damaged: chunk %u of trace %llu is not there or cannot be read",
         reader->database.location, number, (unsigned long long)trace->id);

@@ -45,6 +45,18 @@ static int make_directory(
     return -1;
 }
 
+int location_look(const char *location, char *error, size_t error_size)
+{
+    struct stat status;
+
+    if (stat(location, &status) < 0 || S_ISREG(status.st_mode))
+        return 0;
+    snprintf(error, error_size,
+        "%s cannot be the database, it is %s: choose a file with --database", location,
+        S_ISDIR(status.st_mode) ? "a directory" : "not a file");
+    return -1;
+}
+
 int location_prepare(const char *location, char *error, size_t error_size)
 {
     char *standard = store_default_location(), path[PATH_MAX];
@@ -62,20 +74,26 @@ int location_prepare(const char *location, char *error, size_t error_size)
             return -1;
         *slash = '/';
     }
-    return 0;
+    return location_look(location, error, error_size);
 }
 
 int location_lock(const char *location, char *error, size_t error_size)
 {
-    char path[PATH_MAX + 8], owner[32] = "";
+    char path[PATH_MAX + 8], owner[32] = "", *full = realpath(location, NULL);
     int lock;
 
-    snprintf(path, sizeof(path), "%s.lock", location);
+    /* By whatever link it is called, there is one lock of a file. */
+    snprintf(path, sizeof(path), "%s.lock", full ? full : location);
+    free(full);
     lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (lock < 0) {
         snprintf(error, error_size,
-            "%s cannot be made: %s; choose a place that may be written with --database", path,
-            strerror(errno));
+            errno == ENOSPC
+                ? "%s cannot be made: %s; free some space, or choose another place with "
+                  "--database"
+                : "%s cannot be made: %s; choose a place that may be written with "
+                  "--database",
+            path, strerror(errno));
         return -1;
     }
     if (flock(lock, LOCK_EX | LOCK_NB) < 0) {
@@ -91,7 +109,11 @@ int location_lock(const char *location, char *error, size_t error_size)
         return -1;
     }
     if (ftruncate(lock, 0) < 0 || dprintf(lock, "%ld\n", (long)getpid()) < 0) {
-        snprintf(error, error_size, "%s cannot be written: %s", path, strerror(errno));
+        snprintf(error, error_size,
+            errno == ENOSPC ? "%s cannot be written: %s; free some space, or choose another place "
+                              "with --database"
+                            : "%s cannot be written: %s",
+            path, strerror(errno));
         close(lock);
         return -1;
     }

@@ -6,8 +6,11 @@
 
 #include <stddef.h>
 
-/* Makes the directories above the file that are not there; those of the default location for their
- * owner alone. 0 or -1. */
+/* What is there already must be a file, and reading it must not wait for anybody. 0 or -1. */
+int location_look(const char *location, char *error, size_t error_size);
+
+/* Makes the directories above the file that are not there, and looks; those of the default location
+ * for their owner alone. 0 or -1. */
 int location_prepare(const char *location, char *error, size_t error_size);
 
 /* Takes FILE.lock: its descriptor; -1: another process has it, or it cannot be made. Closing gives

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "storage/export.h"
 #include "storage/sqlite/functions.h"
+#include "storage/sqlite/location.h"
 #include "storage/sqlite/reading.h"
 #include "storage/sqlite/schema.h"
 #include "storage/sqlite/vtab.h"
@@ -62,7 +63,10 @@ int read_is_late(struct store_reader *reader)
 
 int read_begin(struct store_reader *reader)
 {
-    if (reader->nesting++ > 0 || reader->borrowed)
+    if (reader->nesting++ > 0)
+        return 0;
+    reader->is_damage = 0;
+    if (reader->borrowed)
         return 0;
     reader->deadline = reader->limit ? now() + reader->limit * INT64_C(1000000) : 0;
     if (database_execute(&reader->database, "BEGIN") == 0)
@@ -214,6 +218,10 @@ static struct store_reader *open_reader(
         free(reader);
         return NULL;
     }
+    if (location_look(location, error, error_size) < 0) {
+        free(reader);
+        return NULL;
+    }
     got = salvage ? open_damaged(reader, location, &without_log) : open_any(reader, location);
     if (got == 0) {
         *missing = 1;
@@ -248,6 +256,7 @@ static void free_memory(struct store_reader *reader)
     blocks_drop(reader);
     dictionary_fini(&reader->dictionary);
     packer_fini(&reader->packer);
+    list_fini(&reader->left_out);
     for (int i = 0; i < CHUNK_PARTS; i++)
         buffer_fini(&reader->parts.bytes[i]);
     free(reader);

@@ -54,11 +54,13 @@ struct store_reader {
     struct {
         int64_t block; /* 0: none */
         struct buffer bytes[CHUNK_PARTS];
-    } parts;          /* the records of the block that was asked for last */
-    unsigned nesting; /* queries within queries */
-    unsigned limit;   /* ms; 0: none */
-    int64_t deadline; /* ns of the monotonic clock; 0: none */
-    int borrowed;     /* the connection is somebody else's, who also begins and ends transactions */
+    } parts;                /* the records of the block that was asked for last */
+    unsigned nesting;       /* queries within queries */
+    unsigned limit;         /* ms; 0: none */
+    int64_t deadline;       /* ns of the monotonic clock; 0: none */
+    int is_damage;          /* the last failure was of one block or trace, which may be left out */
+    LIST(int64_t) left_out; /* blocks, and traces as negative numbers; see store_left_out */
+    int borrowed; /* the connection is somebody else's, who also begins and ends transactions */
 };
 
 /*
@@ -101,6 +103,12 @@ int blocks_decode(
     struct store_reader *reader, int64_t id, struct block *block, enum block_column column);
 int blocks_decode_all(struct store_reader *reader, int64_t id, struct block *block);
 void blocks_drop(struct store_reader *reader);
+
+/*
+ * A query that comes upon a block or a trace (its id negative) which is damaged goes on without it,
+ * and counts it: 1. 0: what failed was something else, or too much of it, and the query fails.
+ */
+int read_leaves_out(struct store_reader *reader, int64_t id);
 
 /* Sets the sentence for a block that cannot be read. Returns -1. */
 int blocks_damaged(struct store_reader *reader, int64_t id);

@@ -79,11 +79,10 @@ void store_retired(const struct store *store, struct store_retired *retired)
 
 static int64_t log_bytes(const struct store *store)
 {
-    char path[4096];
+    const char *file = sqlite3_db_filename(store->database.handle, "main");
     struct stat status;
 
-    snprintf(path, sizeof(path), "%s-wal", store->database.location);
-    return stat(path, &status) == 0 ? status.st_size : 0;
+    return file && stat(sqlite3_filename_wal(file), &status) == 0 ? status.st_size : 0;
 }
 
 /*

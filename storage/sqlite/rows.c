@@ -144,12 +144,14 @@ int rows_running(struct store_reader *reader, const struct trace_query *query,
 
     if (query->nothing || !(query->states >> TRACE_RUNNING & 1))
         return 0;
-    statement = database_prepare(&reader->database, "SELECT data FROM open_trace");
+    statement = database_prepare(&reader->database, "SELECT data, id FROM open_trace");
     if (statement == NULL)
         return -1;
     while ((got = database_step(&reader->database, statement)) > 0) {
         got = locate_open(reader, sqlite3_column_blob(statement, 0),
             (size_t)sqlite3_column_bytes(statement, 0), &located);
+        if (got < 0 && read_leaves_out(reader, -sqlite3_column_int64(statement, 1)))
+            continue;
         if (got == 0 && query_try_trace(query, query->tests, &located.trace)) {
             got = query->tests >> TEST_CALLS & 1 ? query_try_calls(query, reader, &located) : 1;
             if (got > 0)
@@ -222,6 +224,8 @@ int query_count(const struct trace_query *query, struct store_reader *reader, ui
 
         zone_row_read(statement, &zone);
         count = count_block(reader, query, &zone);
+        if (count < 0 && read_leaves_out(reader, zone.id))
+            continue;
         if (count < 0) {
             got = -1;
             break;

@@ -151,7 +151,7 @@ void scan_close(struct scan *scan)
 }
 
 /* All that matches in the next block joins those that wait. */
-static int load_block(struct scan *scan)
+static int add_block(struct scan *scan)
 {
     struct store_reader *reader = scan->reader;
     int64_t id = scan->next.id;
@@ -168,7 +168,14 @@ static int load_block(struct scan *scan)
                           block_value(block, COLUMN_ID, scan->rows[i]) ^ scan->turn, id,
                           scan->rows[i]}) < 0)
             return -1;
-    return count < 0 ? -1 : step_blocks(scan);
+    return count < 0 ? -1 : 0;
+}
+
+static int load_block(struct scan *scan)
+{
+    if (add_block(scan) < 0 && !read_leaves_out(scan->reader, scan->next.id))
+        return -1;
+    return step_blocks(scan);
 }
 
 /* Begins once more, behind the last that was given: those that the queue had to drop. */
@@ -223,15 +230,13 @@ int scan_skip(struct scan *scan, uint64_t count)
     return got < 0 ? -1 : 0;
 }
 
-int scan_next(struct scan *scan, struct located *located, struct scan_place *place)
+/* What has been taken. 1; 0: it lies in a block that is damaged further on; -1. */
+static int give(
+    struct scan *scan, struct waiting taken, struct located *located, struct scan_place *place)
 {
-    struct waiting taken;
     struct batch_trace row;
     struct block *block;
-    int got = take(scan, &taken);
 
-    if (got <= 0)
-        return got;
     *place = (struct scan_place){taken.key ^ scan->turn, (uint64_t)(taken.id ^ scan->turn)};
     if (taken.block == 0) {
         *located = scan->running.items[taken.row];
@@ -239,8 +244,21 @@ int scan_next(struct scan *scan, struct located *located, struct scan_place *pla
     }
     block = blocks_get(scan->reader, taken.block);
     if (block == NULL || blocks_decode_all(scan->reader, taken.block, block) < 0)
-        return -1;
+        return read_leaves_out(scan->reader, taken.block) ? 0 : -1;
     block_get(block, taken.row, &row);
     *located = (struct located){row.trace, taken.block, taken.row};
     return 1;
+}
+
+int scan_next(struct scan *scan, struct located *located, struct scan_place *place)
+{
+    struct waiting taken;
+    int got;
+
+    while ((got = take(scan, &taken)) > 0) {
+        got = give(scan, taken, located, place);
+        if (got != 0)
+            break;
+    }
+    return got;
 }

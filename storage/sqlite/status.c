@@ -7,13 +7,19 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-static uint64_t size_of(const char *location, const char *suffix)
+static uint64_t size_of(const char *path)
 {
-    char path[4096];
     struct stat status;
 
-    snprintf(path, sizeof(path), "%s%s", location, suffix);
     return stat(path, &status) == 0 ? (uint64_t)status.st_size : 0;
+}
+
+/* The write-ahead log, which lies beside the file itself, not beside a link to it. */
+static const char *log_of(struct store_reader *reader)
+{
+    const char *file = sqlite3_db_filename(reader->database.handle, "main");
+
+    return file && *file ? sqlite3_filename_wal(file) : "";
 }
 
 /* Numbers that one row of `sql` gives, in order. */
@@ -35,7 +41,8 @@ static int read_numbers(struct store_reader *reader, const char *sql, int64_t *n
 static int each_running(struct store_reader *reader,
     void (*add)(void *context, const struct trace *trace), void *context)
 {
-    sqlite3_stmt *statement = database_prepare(&reader->database, "SELECT data FROM open_trace");
+    sqlite3_stmt *statement =
+        database_prepare(&reader->database, "SELECT data, id FROM open_trace");
     struct located located;
     int got;
 
@@ -44,6 +51,8 @@ static int each_running(struct store_reader *reader,
     while ((got = database_step(&reader->database, statement)) > 0) {
         got = locate_open(reader, sqlite3_column_blob(statement, 0),
             (size_t)sqlite3_column_bytes(statement, 0), &located);
+        if (got < 0 && read_leaves_out(reader, -sqlite3_column_int64(statement, 1)))
+            continue;
         if (got < 0)
             break;
         add(context, &located.trace);
@@ -112,7 +121,7 @@ int store_status(struct store_reader *reader, struct store_status *status)
 
     *status = (struct store_status){.schema = 0};
     snprintf(status->location, sizeof(status->location), "%s", location);
-    status->bytes = size_of(location, "") + size_of(location, "-wal");
+    status->bytes = size_of(location) + size_of(log_of(reader));
     if (read_begin(reader) < 0)
         return -1;
     result = database_integer(&reader->database, "PRAGMA user_version", &schema);

@@ -149,6 +149,7 @@ static int feed(struct cursor *cursor, struct store_reader *reader)
     if (got < 0)
         return -1;
     result = got > 0 ? walk_feed(cursor->walk, &view) : walk_end(cursor->walk);
+    reader->is_damage = result < 0;
     if (result < 0 || cursor->no_memory)
         return database_fail(&reader->database, "%s: trace %llu: %s", reader->database.location,
             (unsigned long long)cursor->trace.trace.id,
@@ -170,7 +171,11 @@ static int on_next(sqlite3_vtab_cursor *base)
     while (cursor->calls.count == 0) {
         int got = cursor->walk ? 1 : enter_trace(cursor, reader);
 
-        if (got < 0 || (got > 0 && feed(cursor, reader) < 0) || read_is_late(reader)) {
+        if (got > 0 && feed(cursor, reader) < 0) {
+            leave_trace(cursor);
+            got = read_leaves_out(reader, -(int64_t)cursor->trace.trace.id) ? 1 : -1;
+        }
+        if (got < 0 || read_is_late(reader)) {
             cursor->at_end = 1;
             return vtab_failed(base->pVtab);
         }
