@@ -20,7 +20,7 @@
 #define DEPTH_MAX 100000
 
 static struct {
-    uint64_t traces, calls, depth, operations, branch, connections;
+    uint64_t traces, calls, depth, operations, branch, connections, executions;
     int port;
 } options = {.traces = 1000,
     .calls = 10,
@@ -28,6 +28,7 @@ static struct {
     .operations = 40,
     .branch = 1,
     .connections = 1,
+    .executions = 0,
     .port = 0};
 
 static const struct {
@@ -42,6 +43,7 @@ static const struct {
     {"--branch", &options.branch,
         "different operations that one calls: more make more paths and classes"},
     {"--connections", &options.connections, "connections, a thread each"},
+    {"--executions", &options.executions, "1: a record a call instead of two events"},
 };
 
 struct client {
@@ -51,10 +53,13 @@ struct client {
     unsigned random;
     int64_t now;
     uint32_t first_operation;
-    uint32_t stack[DEPTH_MAX];
+    struct {
+        uint32_t operation, number;
+        int64_t since;
+    } stack[DEPTH_MAX]; /* calls that have begun */
 };
 
-enum { CLASS_META, CLASS_BEFORE, CLASS_AFTER, SESSION, HOST, FIRST_NAME };
+enum { CLASS_META, CLASS_BEFORE, CLASS_AFTER, CLASS_EXECUTION, SESSION, HOST, FIRST_NAME };
 
 static void fail(const char *what)
 {
@@ -99,15 +104,20 @@ static void put_name(struct client *client, int32_t id, const char *text)
 
 static void put_names(struct client *client)
 {
-    char text[64];
+    char text[128];
 
     put_name(client, CLASS_META, record_type(RECORD_TRACE_METADATA)->name);
     put_name(client, CLASS_BEFORE, record_type(RECORD_BEFORE_OPERATION)->name);
     put_name(client, CLASS_AFTER, record_type(RECORD_AFTER_OPERATION)->name);
+    put_name(client, CLASS_EXECUTION, record_type(RECORD_OPERATION_EXECUTION)->name);
     put_name(client, SESSION, "<no-session-id>");
     put_name(client, HOST, "localhost");
     for (uint64_t i = 0; i < options.operations; i++) {
-        snprintf(text, sizeof(text), "operation_%" PRIu64, i);
+        if (options.executions)
+            snprintf(text, sizeof(text),
+                "void package.module.Class%" PRIu64 ".operation_%" PRIu64 "()", i / 4, i);
+        else
+            snprintf(text, sizeof(text), "operation_%" PRIu64, i);
         put_name(client, (int32_t)(FIRST_NAME + 2 * i), text);
         snprintf(text, sizeof(text), "package.module.Class%" PRIu64, i / 4);
         put_name(client, (int32_t)(FIRST_NAME + 2 * i + 1), text);
@@ -140,22 +150,60 @@ static void put_event(
     client->records++;
 }
 
+static void put_execution(struct client *client, uint64_t trace, uint64_t depth)
+{
+    unsigned char *at;
+
+    make_room(client);
+    at = bytes_put32(wire_put_head(client->at, CLASS_EXECUTION, RECORD_NOT_LOGGED),
+        FIRST_NAME + 2 * client->stack[depth].operation);
+    at = bytes_put64(bytes_put32(at, SESSION), trace);
+    at = bytes_put64(at, (uint64_t)client->stack[depth].since);
+    at = bytes_put32(bytes_put64(at, (uint64_t)client->now), HOST);
+    client->at = bytes_put32(bytes_put32(at, client->stack[depth].number), (uint32_t)depth);
+    client->records++;
+}
+
+/* A call begins on top of `depth` others. */
+static void begin(
+    struct client *client, uint64_t trace, uint64_t depth, uint32_t operation, uint32_t *order)
+{
+    if (options.executions)
+        client->now += 300 + (next_random(client) & 1023);
+    else
+        put_event(client, CLASS_BEFORE, trace, *order, operation);
+    client->stack[depth].operation = operation;
+    client->stack[depth].number = (*order)++;
+    client->stack[depth].since = client->now;
+}
+
+static void end(struct client *client, uint64_t trace, uint64_t depth, uint32_t *order)
+{
+    if (options.executions) {
+        client->now += 300 + (next_random(client) & 1023);
+        put_execution(client, trace, depth);
+    } else {
+        put_event(client, CLASS_AFTER, trace, (*order)++, client->stack[depth].operation);
+    }
+}
+
 /* Goes down until the depth or the calls are used up, then back up half way and down again. */
 static void put_trace(struct client *client, uint64_t trace)
 {
     uint64_t made = 0, depth = 0;
     uint32_t order = 0, operation = client->first_operation;
 
-    put_metadata(client, trace);
+    if (!options.executions)
+        put_metadata(client, trace);
     while (made < options.calls || depth > 0) {
         int full = depth >= options.depth || made >= options.calls;
 
         if (!full && (depth < 2 || options.depth <= 10 || next_random(client) % 16 != 0)) {
-            operation = depth ? client->stack[depth - 1] * (uint32_t)options.branch + 1 : operation;
+            operation = depth ? client->stack[depth - 1].operation * (uint32_t)options.branch + 1
+                              : operation;
             operation = (operation + next_random(client) % (uint32_t)options.branch) %
                         (uint32_t)options.operations;
-            put_event(client, CLASS_BEFORE, trace, order++, operation);
-            client->stack[depth++] = operation;
+            begin(client, trace, depth++, operation, &order);
             made++;
             continue;
         }
@@ -163,7 +211,7 @@ static void put_trace(struct client *client, uint64_t trace)
              up--) {
             if (depth == 1 && made < options.calls)
                 break;
-            put_event(client, CLASS_AFTER, trace, order++, client->stack[--depth]);
+            end(client, trace, --depth, &order);
         }
     }
     client->first_operation = (client->first_operation + 1) % 8 % (uint32_t)options.operations;
