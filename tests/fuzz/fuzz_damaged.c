@@ -96,7 +96,7 @@ static void damage(sqlite3 *handle, struct input *input)
     char sql[256];
 
     snprintf(sql, sizeof(sql),
-        "UPDATE OR IGNORE \"%s\" SET \"%s\" = ?1 WHERE %s = (SELECT %s FROM \"%s\" LIMIT 1 OFFSET %d)",
+        "UPDATE OR IGNORE \"%.31s\" SET \"%.31s\" = ?1 WHERE %.31s = (SELECT %.31s FROM \"%.31s\" LIMIT 1 OFFSET %d)",
         place->table, place->column, strcmp(place->table, "property") ? "rowid" : "name",
         strcmp(place->table, "property") ? "rowid" : "name", place->table,
         place->rows ? (int)row % place->rows : 0);

@@ -79,7 +79,7 @@ static void check_durations(const struct durations *durations)
     must(durations->count > 0 && durations->failed <= durations->count);
     must(durations->minimum >= 0 && durations->minimum <= durations->maximum);
     histogram_sum_init(&sum);
-    must(histogram_encode(&durations->histogram, &coded) == 0);
+    must(durations_encode(durations, &coded) == 0);
     must(histogram_sum_add(&sum, coded.bytes, coded.size) == 0 && sum.total == durations->count);
     must(histogram_sum_quantile(&sum, 1) <=
          histogram_value(histogram_bucket((uint64_t)durations->maximum)));
