@@ -164,7 +164,8 @@ static void on_unknown(struct outlet *outlet)
         say("%s %s does not know what it was sent before: %llu records are lost",
             writer->kind->present, writer->name, (unsigned long long)(outlet->sink.lost - before));
     writer_drop(&outlet->writer);
-    outlet->retry_at = 0;
+    outlet->retry_at = outlet->unknown_at + RETRY_LAST_NS;
+    outlet->unknown_at = clock_steady();
     /* Until that is decided, records wait where they are. */
     atomic_store(&rings.connected, 0);
 }
@@ -292,8 +293,7 @@ void outlet_flush(struct outlet *outlet)
         if (writer_may_hear(&outlet->writer))
             outlet_listen(outlet);
         on_broken(outlet);
-    } else if (outlet->is_ending && outlet->sink.stream != NULL &&
-               writer_may_hear(&outlet->writer)) {
+    } else if (outlet->is_ending && outlet->sink.stream != NULL) {
         writer_end(&outlet->writer);
     }
     outlet->flushed_at = clock_steady();

@@ -39,6 +39,7 @@ struct outlet {
     uint64_t patience;              /* ns; set by the owner */
     uint64_t retry_at, retry_after; /* the next attempt to connect; CLOCK_MONOTONIC */
     uint64_t gone_at;               /* when the connection broke that the stream goes on from */
+    uint64_t unknown_at;            /* when the peer last did not know what it had been sent */
     uint64_t flushed_at, trimmed_at;
     _Atomic uint64_t give_up;                  /* see writer_write */
     _Atomic int complained;                    /* that there is no connection has been said */

@@ -136,7 +136,7 @@ int writer_connect(struct writer *writer)
 
     if (connected == 1) {
         writer->state = WRITER_CONNECTED;
-        writer->has_ended = 0;
+        writer->has_ended = writer->is_at_end = 0;
     }
     return connected;
 }
@@ -160,15 +160,19 @@ void writer_wait(struct writer *writer, unsigned ms)
 
 void writer_end(struct writer *writer)
 {
-    writer->kind->end(writer);
+    if (!writer->is_at_end && writer->kind->end != NULL)
+        writer->kind->end(writer);
+    writer->is_at_end = 1;
 }
 
 int writer_finish(struct writer *writer, uint64_t give_up)
 {
     int result = 0;
 
-    if (writer->state == WRITER_CONNECTED)
+    if (writer->state == WRITER_CONNECTED) {
+        writer_end(writer);
         result = writer->kind->finish(writer, give_up);
+    }
     writer->state = WRITER_IDLE;
     return result;
 }

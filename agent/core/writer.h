@@ -19,6 +19,7 @@ struct writer {
     const struct writer_kind *kind;
     enum writer_state { WRITER_IDLE, WRITER_CONNECTING, WRITER_CONNECTED } state;
     int has_ended;                /* the peer has ended the connection, see writer_hear */
+    int is_at_end;                /* and so have we, see writer_end */
     pthread_mutex_t lock;         /* held while a descriptor changes */
     char *name;                   /* for the user: the collector's address, the log's directory */
     char error[WRITER_ERROR_MAX]; /* why the last call failed */
@@ -83,7 +84,7 @@ static inline int writer_may_hear(const struct writer *writer)
 /* Waits for the peer to say something, for so long at most. */
 void writer_wait(struct writer *writer, unsigned ms);
 
-/* Says to the peer that nothing more will come. It may still answer. */
+/* Says to the peer, once, that nothing more will come. It may still answer. */
 void writer_end(struct writer *writer);
 
 /* Ends the connection in order: until `give_up` it is waited for that the peer has everything. 0,

@@ -316,7 +316,6 @@ static int finish(struct writer *writer, uint64_t give_up)
     char text[TALK_TEXT_MAX + 1];
     int left = 0, heard = 0;
 
-    end(writer);
     /* What is sent after a plain close can still be lost to a reset, and then nobody would say so.
      */
     while (heard >= 0) {
