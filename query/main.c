@@ -228,17 +228,6 @@ static void warn_of_damage(const json_t *answer)
             (long long)count, count == 1 ? "" : "s", count == 1 ? "is" : "are");
 }
 
-static void warn_of_damage(const json_t *answer)
-{
-    json_int_t count = json_integer_value(json_object_get(answer, "damaged"));
-
-    if (count > 0)
-        fprintf(stderr,
-            "kieker-query: the database is damaged: %lld part%s of it %s left out; `kieker-query "
-            "export` saves what can be read\n",
-            (long long)count, count == 1 ? "" : "s", count == 1 ? "is" : "are");
-}
-
 static int answer_question(const struct question *question)
 {
     const struct options *options = question->options;
