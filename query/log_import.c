@@ -65,6 +65,8 @@ static int note_files(struct importing *importing)
     for (size_t i = 0; i < importing->logs.count; i++) {
         struct log *log = importing->logs.items[i];
 
+        if (log->stream)
+            assembler_position(log->stream, log->figures.records);
         for (size_t j = 0; j < log->files.count; j++) {
             struct file *file = &log->files.items[j];
 
