@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "query/learn.h"
+
 static const struct export_form *const forms[] = {
     &export_chrome, &export_folded, &export_speedscope, &export_otlp, &export_csv, NULL};
 
@@ -179,6 +181,8 @@ static int write_export(struct request *request, struct store_reader *reader, st
     const char *to = request_text(request, PARAM_TO);
     const struct export_form *form = find_form(to);
 
+    if (learn_records(request) < 0)
+        return -1;
     outlet->type = form ? form->type : NULL;
     if (form == NULL && outlet->directory == NULL) {
         request_refuse(request, 400,
@@ -201,13 +205,14 @@ const struct verb verb_export = {
     .doc = "traces, or all that is stored, in a form that other programs read",
     .noun = "traces",
     .takes = PARAM_BIT(PARAM_ID) | PARAM_BIT(PARAM_TO) | PARAM_BIT(PARAM_OUT) |
-             PARAM_BIT(PARAM_COMPRESS) | PARAM_BIT(PARAM_RUN) | PARAM_BIT(PARAM_HOST) |
-             PARAM_BIT(PARAM_SINCE) | PARAM_BIT(PARAM_UNTIL) | PARAM_BIT(PARAM_OP) |
-             PARAM_BIT(PARAM_ROOT) | PARAM_BIT(PARAM_COMPONENT) | PARAM_BIT(PARAM_MIN) |
-             PARAM_BIT(PARAM_MAX) | PARAM_BIT(PARAM_MIN_CALLS) | PARAM_BIT(PARAM_FAILED) |
-             PARAM_BIT(PARAM_STATE) | PARAM_BIT(PARAM_INCOMPLETE) | PARAM_BIT(PARAM_CLASS),
+             PARAM_BIT(PARAM_COMPRESS) | PARAM_BIT(PARAM_RECORDS) | PARAM_BIT(PARAM_RUN) |
+             PARAM_BIT(PARAM_HOST) | PARAM_BIT(PARAM_SINCE) | PARAM_BIT(PARAM_UNTIL) |
+             PARAM_BIT(PARAM_OP) | PARAM_BIT(PARAM_ROOT) | PARAM_BIT(PARAM_COMPONENT) |
+             PARAM_BIT(PARAM_MIN) | PARAM_BIT(PARAM_MAX) | PARAM_BIT(PARAM_MIN_CALLS) |
+             PARAM_BIT(PARAM_FAILED) | PARAM_BIT(PARAM_STATE) | PARAM_BIT(PARAM_INCOMPLETE) |
+             PARAM_BIT(PARAM_CLASS),
     .needs = PARAM_BIT(PARAM_TO),
-    .here = PARAM_BIT(PARAM_OUT) | PARAM_BIT(PARAM_COMPRESS),
+    .here = PARAM_BIT(PARAM_OUT) | PARAM_BIT(PARAM_COMPRESS) | PARAM_BIT(PARAM_RECORDS),
     .argument = PARAM_ID,
     .write = write_export,
 };

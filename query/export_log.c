@@ -329,7 +329,8 @@ static int wants_all(const struct request *request)
 {
     return (request->given &
                ~(PARAM_BIT(PARAM_TO) | PARAM_BIT(PARAM_OUT) | PARAM_BIT(PARAM_COMPRESS) |
-                   PARAM_BIT(PARAM_RUN) | PARAM_BIT(PARAM_SINCE) | PARAM_BIT(PARAM_UNTIL))) == 0;
+                   PARAM_BIT(PARAM_RECORDS) | PARAM_BIT(PARAM_RUN) | PARAM_BIT(PARAM_SINCE) |
+                   PARAM_BIT(PARAM_UNTIL))) == 0;
 }
 
 static int is_wanted(const struct logs *logs, const struct batch_record *record)

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Kieker logs, into the database. */
 #include "query/answer.h"
+#include "query/learn.h"
 #include "query/log_import.h"
 #include "query/units.h"
-#include "record/irl.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -91,25 +89,6 @@ static void on_log(void *context, const char *log, const struct import_figures *
     putchar('\n');
 }
 
-/* Teaches the record types of the user's own. 0, or -1 after request_refuse. */
-static int learn(struct request *request)
-{
-    const char *list = request_text(request, PARAM_RECORDS);
-    struct irl *irl = list ? irl_new() : NULL;
-    char *copy = list ? strdup(list) : NULL, *rest = copy, *path;
-    int failed = list && (irl == NULL || copy == NULL);
-
-    while (!failed && list && (path = strsep(&rest, ",")))
-        failed = *path != '\0' && irl_read(irl, path) < 0;
-    if (!failed && list)
-        failed = irl_finish(irl) < 0;
-    if (failed)
-        request_refuse(request, 400, "%s", irl ? irl_error(irl) : "memory is short");
-    irl_free(irl);
-    free(copy);
-    return failed ? -1 : 0;
-}
-
 static int work_import(struct request *request, const struct worksite *site)
 {
     struct telling telling = {.watched = isatty(STDERR_FILENO)};
@@ -130,7 +109,7 @@ static int work_import(struct request *request, const struct worksite *site)
     unsigned logs;
     int result;
 
-    if (learn(request) < 0)
+    if (learn_records(request) < 0)
         return -1;
     sigaction(SIGINT, &stop, NULL);
     sigaction(SIGTERM, &stop, NULL);

@@ -7,6 +7,7 @@ import io
 import json
 import lzma
 import os
+import pty
 import random
 import shutil
 import signal
@@ -16,6 +17,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 import zipfile
 
@@ -257,6 +259,35 @@ class KiekerLogs(Scratch):
         self.assertEqual(lines[0][2][6], "MICROSECONDS")
         self.assertEqual([line[2][0] for line in lines[2:]], [str(START // 1000), str(START // 1000 + 250)])
 
+    def test_imported(self):
+        """What another program of ours reads of it, is the same."""
+        again = self.path("again.db")
+        export("--to", "kieker-binary", "--compress", "xz", "--out", self.path("out"), at=["--database", large])
+        answer = ask("import", self.path("out"), "--run", "many", at=["--database", again])
+        self.assertEqual((answer.returncode, answer.stderr), (0, b""))
+        for verb in ("operations", "tree"):
+            self.assertEqual(rows(verb, again), rows(verb, large))
+        for before, after in zip(rows("runs", large), rows("runs", again)):
+            self.assertEqual({**before, "records": before["records"] + 1}, after)
+
+    def test_own_types(self):
+        """Records of types that users have made are known by their description."""
+        log, database, irl = self.path("log"), self.path("own.db"), self.path("own.irl")
+        os.mkdir(log)
+        with open(os.path.join(log, "kieker.map"), "w", encoding="utf-8") as file:
+            file.write("$0=my.records.Measured\n")
+        with open(os.path.join(log, "kieker-1.dat"), "w", encoding="utf-8") as file:
+            file.write("$0;17;%d;4711;2.5;2;one;two\n" % START)
+        with open(irl, "w", encoding="utf-8") as file:
+            file.write("package my.records entity Measured { long timestamp int count double share string[] names }\n")
+        self.assertEqual(ask("import", log, "--records", irl, at=["--database", database]).returncode, 0)
+        answer = ask("export", "--to", "kieker", "--out", self.path("without"), at=["--database", database])
+        self.assertEqual(answer.returncode, 5)
+        self.assertIn(b"my.records.Measured is not known: --records FILE teaches it", answer.stderr)
+        export("--to", "kieker", "--records", irl, "--out", self.path("with"), at=["--database", database])
+        (found,) = logs(self.path("with"))
+        self.assertEqual(list(found.lines())[1:], [("my.records.Measured", 17, [str(START), "4711", "2.5", "2", "one", "two"])])
+
     def test_refusals(self):
         answer = ask("export")
         self.assertEqual(answer.returncode, 2)
@@ -446,6 +477,21 @@ class Forms(Scratch):
         answer = ask("export", "--to", "csv", "--out", "/dev/full")
         self.assertEqual(answer.returncode, 5)
         self.assertIn(b"No space left", answer.stderr)
+
+    def test_progress(self):
+        """Somebody who waits at a terminal is told how far it has come."""
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen([QUERY, "--database", large, "export", "--to", "csv"], stdout=subprocess.PIPE, stderr=theirs, env=PLAIN)
+        os.close(theirs)
+        process.stdout.read(100)
+        time.sleep(1.2)  # nothing is said in the first second
+        process.stdout.read()
+        process.stdout.close()
+        said = os.read(ours, 65536).decode()
+        os.close(ours)
+        self.assertEqual(process.wait(PATIENCE), 0)
+        self.assertRegex(said, r"[0-9 ]+ traces")
+        self.assertTrue(said.endswith("\r\x1b[K"), said)
 
     def test_memory(self):
         """A trace of 60,001 calls and 30,000 others go through in the memory of a few blocks."""

@@ -176,7 +176,8 @@ static int give_rows(struct exporting *e, int64_t id, struct block *block, int c
         view.base = found.trace.start;
         if (!whole) {
             lost(e, (uint64_t)(count - i),
-                "block %" PRId64 " cannot be read to its end: it has %d traces more", id, count - i);
+                "block %" PRId64 " cannot be read to its end: it has %d traces more", id,
+                count - i);
             return 0;
         }
         result = give_trace(e, &located, &view);
@@ -348,6 +349,10 @@ int store_export_traces(
         result = export_blocks(&e);
         if (result == 0)
             result = export_running(&e);
+        if (reader->left_out.count > 0)
+            lost(&e, reader->left_out.count,
+                "%zu traces cannot be read far enough to tell whether they match",
+                reader->left_out.count);
     }
     query_fini(&e.query);
     return read_end(reader, result < 0 ? -1 : 0);
