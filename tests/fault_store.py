@@ -4,13 +4,14 @@ import os
 import random
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import threading
 import time
 import unittest
 
-from e2e_collector_process import PATIENCE, Client, Collector, until
+from e2e_collector_process import PATIENCE, Client, Collector, program, until
 
 
 class Flood(threading.Thread):
@@ -252,6 +253,189 @@ class DiskFull(unittest.TestCase):
             until(lambda: collector.metric("disk_full") == 1, "the disk to be full")
             self.assertEqual(collector.stop(), 1)
             self.assertRegex(collector.log(), r"event=stopped lost_records=[1-9]")
+
+
+def noise(dice, traces, calls, first=1, start=1795360226000000000):
+    """Whole traces that hardly get smaller, for their logging timestamps: (bytes, records). All names are announced in it."""
+    client = Client()
+    client.time = start
+    out = []
+
+    def event(kind, number, order):
+        data = client.event(kind + "OperationEvent", number, order, "f" if 0 < order < 2 * calls - 1 else "root")
+        out.append(data[:-36] + struct.pack(">q", dice.getrandbits(62)) + data[-28:])
+    for number in range(first, first + traces):
+        out.append(client.metadata(number))
+        event("Before", number, 0)
+        for order in range(1, 2 * calls - 1):
+            event("Before" if order % 2 else "After", number, order)
+        event("After", number, 2 * calls - 1)
+    return b"".join(out), traces * (1 + 2 * calls)
+
+
+class Reading(threading.Thread):
+    """Somebody who asks again and again; no answer may fail."""
+
+    def __init__(self, collector):
+        super().__init__()
+        self.collector = collector
+        self.failure = None
+        self.answers = 0
+        self.stopping = threading.Event()
+        self.start()
+
+    def run(self):
+        questions = [("traces", {"slowest": 20}), ("operations", {}), ("traces", {"sort": "id"}), ("status", {}), ("tree", {}), ("latency", {})]
+        try:
+            while not self.stopping.wait(0.02):
+                verb, parameters = questions[self.answers % len(questions)]
+                self.collector.verb(verb, **parameters)
+                self.answers += 1
+        except Exception as failure:  # told by whoever waits for us
+            self.failure = failure
+
+    def stop(self):
+        self.stopping.set()
+        self.join(PATIENCE)
+
+
+def size_of(path):
+    return os.path.getsize(path) if os.path.exists(path) else 0
+
+
+class Retention(unittest.TestCase):
+    LIMIT = 16 << 20
+
+    def test_size(self):
+        """The database stays within its size while records come and people read; what is new is whole."""
+        with Collector("--retain-size", "16M") as collector:
+            dice, most, log, number = random.Random(7), 0, 0, 1
+            reading = Reading(collector)
+            with collector.connect() as sock:
+                for _ in range(22):
+                    data, records = noise(dice, 40, 1000, number, 1795360226000000000 + number * 10**9)
+                    number += 40
+                    sock.sendall(data)
+                    most = max(most, size_of(collector.database))
+                    log = max(log, size_of(collector.database + "-wal"))
+            collector.settled(22 * records)
+            reading.stop()
+            self.assertIsNone(reading.failure)
+            self.assertGreater(reading.answers, 0)
+            until(lambda: size_of(collector.database) <= self.LIMIT, "the file to be small enough")
+            retired = collector.metric('retired_traces_total{reason="size"}')
+            rows = collector.all_traces()
+            print("\n%d traces, %d kept, %d retired; file at most %d, log at most %d bytes; %d answers" %
+                  (number - 1, len(rows), retired, most, log, reading.answers))
+            self.assertLessEqual(most, self.LIMIT + (self.LIMIT >> 2))
+            self.assertGreater(retired, 0)
+            self.assertEqual(len(rows) + retired, number - 1)
+            self.assertEqual(collector.verb("status")["rows"][0]["counters"]["retired_for_size"], retired)
+            # The latest are there, without a gap, and whole.
+            ids = sorted(int(row["trace_id"]) for row in rows)
+            self.assertEqual(ids, list(range(number - len(ids), number)))
+            self.assertGreater(len(ids), 40)
+            self.assertEqual({(row["state"], row["calls"]) for row in rows}, {("complete", 1000)})
+            self.assertEqual(collector.metric("retain_excess_bytes"), 0)
+            self.assertEqual(collector.stop(), 0)
+
+    def test_age(self):
+        """Old ones go, when it is asked for by a reload, too."""
+        now = time.time_ns()
+        with tempfile.TemporaryDirectory() as directory:
+            config = os.path.join(directory, "config")
+            with open(config, "w") as f:
+                f.write("[collector]\n")
+            with Collector("--config", config) as collector:
+                dice = random.Random(7)
+                for sent, days in enumerate((40, 31, 29, 0), 1):  # each is a block of its own, or several
+                    collector.send(noise(dice, 5, 3, first=100 * days + 1, start=now - days * 86_400 * 10**9)[0])
+                    collector.settled(sent * 5 * 7)
+                self.assertEqual(len(collector.all_traces()), 20)
+                with open(config, "a") as f:
+                    f.write("retain-age = 30d\n")
+                collector.process.send_signal(signal.SIGHUP)
+                until(lambda: collector.metric('retired_traces_total{reason="age"}') > 0, "the old to go")
+                until(lambda: {int(row["trace_id"]) // 100 for row in collector.all_traces()} == {0, 29}, "the others to stay")
+                self.assertTrue(collector.log_lines("option changed", "option=retain-age", "value=30d"))
+                self.assertEqual(collector.stop(), 0)
+
+    def test_a_wrong_limit_is_refused(self):
+        done = subprocess.run([program(), "--retain-size", "1M", "--check-config"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              universal_newlines=True)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("16M", done.stdout)
+
+    def test_full_before_the_limit(self):
+        """Clients wait until somebody else makes room; then all is stored, and the limit holds."""
+        disk = mount_small_disk(self, 48)
+        ballast = os.path.join(disk, "ballast")
+        with open(ballast, "wb") as f:
+            f.write(bytes(40 << 20))
+        with Collector("--retain-size", "16M", "--queue-size", "256K", "--batch-size", "64K", directory=disk) as collector:
+            dice, number, sent = random.Random(7), 1, 0
+            sock = collector.connect()
+            self.addCleanup(sock.close)
+            sock.settimeout(1)
+            waiting = b""
+            while not waiting or not collector.metric("disk_full"):
+                if not waiting:
+                    waiting, records = noise(dice, 40, 500, number, 1795360226000000000 + number * 10**9)
+                    number, sent = number + 40, sent + records
+                try:
+                    waiting = waiting[sock.send(waiting):]
+                except socket.timeout:
+                    pass  # nothing is read
+            self.assertTrue(collector.verb("status")["rows"][0]["collector"]["problem"])
+            os.unlink(ballast)
+            sock.settimeout(PATIENCE)
+            sock.sendall(waiting)
+            while not collector.metric('retired_traces_total{reason="size"}'):
+                data, records = noise(dice, 40, 500, number, 1795360226000000000 + number * 10**9)
+                number, sent = number + 40, sent + records
+                sock.sendall(data)
+            sock.close()
+            collector.settled(sent)
+            self.assertEqual(collector.metric("disk_full"), 0)
+            self.assertEqual(len(collector.log_lines(" error store event=\"disk full")), 1)
+            self.assertEqual(len(collector.all_traces()) + collector.metric('retired_traces_total{reason="size"}'), number - 1)
+            self.assertEqual(collector.stop(), 0)
+
+
+class Clocks(unittest.TestCase):
+    def test_times_of_any_kind(self):
+        """Clocks that jump, are wrong by centuries, or count nothing: all is stored, all questions have answers."""
+        now = time.time_ns()
+        hour = 3600 * 10**9
+        starts = [now, now - 5 * hour, now + 5 * hour, now - hour, 0, 1, -1, -10**18, -2**63, 2**63 - 10**6, 4 * 10**18, now]
+        with Collector() as collector:
+            for number, start in enumerate(starts, 1):
+                client = Client()
+                client.time = start
+                collector.send(client.trace(number, ["main", "step"]))
+            client = Client()  # within one trace
+            out = client.metadata(99)
+            for order, (kind, at, name) in enumerate([("Before", now, "a"), ("Before", now - 9 * hour, "b"), ("After", 2**63 - 10**6, "b"),
+                                                      ("After", -2**63, "a")]):
+                client.time = at
+                out += client.event(kind + "OperationEvent", 99, order, name)
+            collector.send(out)
+            collector.settled(5 * len(starts) + 5)
+            for _ in range(2):
+                rows = collector.all_traces()
+                self.assertEqual(sorted(int(row["trace_id"]) for row in rows), list(range(1, len(starts) + 1)) + [99])
+                self.assertEqual({row["state"] for row in rows}, {"complete"})
+                calls = {row["operation"]: row["calls"] for row in collector.verb("operations")["rows"]}
+                self.assertEqual(calls, {"main": len(starts), "step": len(starts), "a": 1, "b": 1})
+                self.assertEqual(sum(row["calls"] for row in collector.verb("latency")["rows"]), len(starts) + 1)
+                for verb, parameters in (("tree", {}), ("graph", {"level": "operation"}), ("runs", {}), ("status", {}),
+                                         ("traces", {"slowest": 5}), ("traces", {"since": "5m"}), ("trace", {"id": rows[0]["id"]}),
+                                         ("sql", {"query": "SELECT * FROM operations"}), ("sql", {"query": "SELECT * FROM call"}),
+                                         ("sql", {"query": "SELECT * FROM paths"}), ("sql", {"query": "SELECT * FROM class_total"})):
+                    with self.subTest(verb=verb, **parameters):
+                        self.assertTrue(collector.verb(verb, **parameters))
+                self.assertEqual(collector.stop(), 0)
+                collector.start()
 
 
 class SlowStore(unittest.TestCase):
