@@ -23,9 +23,9 @@ enum store_durability {
 
 /*
  * Opens the database, makes it if it is not there, brings an older schema up to date, ends traces
- * that a killed collector left open (they are incomplete) but for those of sessions, and fills the empty `model` and `start`
- * for the assembler. On failure NULL, with the sentence in `error`: names the file, says what to
- * do.
+ * that a killed collector left open (they are incomplete) but for those of sessions, and fills the
+ * empty `model` and `start` for the assembler. On failure NULL, with the sentence in `error`: names
+ * the file, says what to do.
  */
 struct store *store_open(const char *location, enum store_durability durability,
     struct model *model, struct assembler_start *start, char *error, size_t error_size);
@@ -35,7 +35,8 @@ void store_close(struct store *store);
  * (see store_is_full). */
 int store_commit(struct store *store, struct batch *batch);
 
-/* What a collector that ended, or was killed, has left of sessions. Call backs: 0, or -1 to fail. */
+/* What a collector that ended, or was killed, has left of sessions. Call backs: 0, or -1 to fail.
+ */
 struct store_left {
     /* Open ones, and some of the latest that are over; `fault` is the row's as text, "" if none. */
     int (*stream)(void *context, const struct batch_stream *row, const char *fault);
