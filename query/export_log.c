@@ -89,7 +89,7 @@ static int put_bytes(
     struct logs *logs, struct packfile *file, const char *from, const char *to, const char *path)
 {
     return packfile_write(file, from, (size_t)(to - from)) < 0
-               ? fail(logs, path, "see what is left on the disk")
+               ? fail(logs, path, packfile_error(file))
                : 0;
 }
 

@@ -98,6 +98,11 @@ int packfile_write(struct packfile *file, const void *bytes, size_t size)
     return archive_write_data(file->archive, bytes, size) == (la_ssize_t)size ? 0 : fail(file);
 }
 
+const char *packfile_error(const struct packfile *file)
+{
+    return file->error;
+}
+
 int packfile_close(struct packfile *file, char *error, size_t error_size)
 {
     int result;

@@ -16,8 +16,11 @@ struct packfile;
 struct packfile *packfile_make(
     const char *path, enum packing packing, char *error, size_t error_size);
 
-/* 0, or -1: packfile_close tells why. */
+/* 0, or -1: see packfile_error. */
 int packfile_write(struct packfile *file, const void *bytes, size_t size);
+
+/* Why something has failed. */
+const char *packfile_error(const struct packfile *file);
 
 /* Ends it. 0, or -1 with the reason in `error` when not all has been written. */
 int packfile_close(struct packfile *file, char *error, size_t error_size);

@@ -9,6 +9,7 @@ import lzma
 import os
 import pty
 import random
+import resource
 import shutil
 import signal
 import socket
@@ -29,7 +30,7 @@ QUERY = os.environ["KIEKER_QUERY"]
 PATIENCE = query_fixture.PATIENCE
 PLAIN = {name: value for name, value in os.environ.items() if name in ("PATH", "LSAN_OPTIONS", "ASAN_OPTIONS", "UBSAN_OPTIONS")}
 PLAIN.update(TZ="UTC", LC_ALL="C.UTF-8", HOME="/nonexistent")
-MANY = 30000  # traces of the larger database
+MANY = 15000  # traces of the larger database
 directory = None
 shop = None  # the small database, of query_fixture
 large = None
@@ -258,6 +259,19 @@ class KiekerLogs(Scratch):
         lines = list(log.lines())
         self.assertEqual(lines[0][2][6], "MICROSECONDS")
         self.assertEqual([line[2][0] for line in lines[2:]], [str(START // 1000), str(START // 1000 + 250)])
+
+    def test_no_room(self):
+        """A file that may not grow, as on a full disk: that is said, and nothing claims to be whole."""
+        def limit():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+
+        for more in ([], ["--compress", "zip"]):
+            answer = ask("export", "--to", "kieker", *more, "--out", self.path("out" + "".join(more)), at=["--database", large],
+                         preexec_fn=limit)
+            # Packed, it is small enough.
+            self.assertEqual(answer.returncode, 0 if more else 5, answer.stderr)
+            self.assertEqual(b"File too large" in answer.stderr, not more)
 
     def test_imported(self):
         """What another program of ours reads of it, is the same."""
@@ -494,7 +508,7 @@ class Forms(Scratch):
         self.assertTrue(said.endswith("\r\x1b[K"), said)
 
     def test_memory(self):
-        """A trace of 60,001 calls and 30,000 others go through in the memory of a few blocks."""
+        """A trace of 60,001 calls and 15,000 others go through in the memory of a few blocks."""
         if "ASAN_OPTIONS" in os.environ:
             self.skipTest("sanitizers take memory of their own")
         for form in ("chrome", "otlp-json", "folded", "kieker-binary"):

@@ -98,7 +98,8 @@ static void describe_verbs(json_t *paths, const char *prefix)
         json_object_set_new(paths, path,
             json_pack("{s:{s:s, s:o, s:o, s:o}}", "get", "operationId", (*verb)->name, "summary",
                 text((*verb)->doc), "parameters", parameters_of(*verb), "responses",
-                responses_of(EXCHANGE_JSON, "Answer")));
+                (*verb)->write ? responses_of("*/*", NULL)
+                               : responses_of(EXCHANGE_JSON, "Answer")));
     }
 }
 

@@ -40,8 +40,10 @@ static int ended(int answer)
     return answer < 0;
 }
 
-/* The next chunk of a trace, from that number on: 1 with the number, 0 there is none, -1 it cannot
- * be read, and if that is known *events and its number. */
+/*
+ * The next chunk of a trace, from that number on: 1 with its number, 0 when there is none; -1 when
+ * SQLite cannot read it, -2 when it is damaged: then its number and view->events are known.
+ */
 static int read_chunk(struct exporting *e, sqlite3_stmt *statement, uint64_t trace, int64_t *number,
     struct buffer *parts, struct chunk_view *view)
 {
@@ -66,7 +68,7 @@ static int read_chunk(struct exporting *e, sqlite3_stmt *statement, uint64_t tra
 
         parts[i].size = 0;
         if (pack_next(&in, &piece) < 0 || pack_get(&e->reader->packer, &piece, &parts[i]) < 0)
-            return -1;
+            return -2;
         view->parts[i].bytes = parts[i].size ? parts[i].bytes : (const unsigned char *)"";
         view->parts[i].size = parts[i].size;
     }
@@ -105,7 +107,7 @@ static int give_chunks(struct exporting *e, const struct trace *trace)
         int64_t number = wanted;
         int got = read_chunk(e, statement, trace->id, &number, parts, &view);
 
-        if (got < 0 && view.events == 0 && is_over(e) < 0)
+        if (got == -1 && is_over(e) < 0)
             result = -1;
         else if (number >= count || got == 0)
             number = count;
@@ -131,6 +133,8 @@ static int give_trace(
     struct trace_row row;
     int answer, result = 0;
 
+    if (read_is_late(e->reader))
+        return -1;
     located_row(e->reader, located, &row);
     e->passed++;
     if (sink->on_progress)
