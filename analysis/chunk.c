@@ -5,7 +5,6 @@
 
 #include <string.h>
 
-#define KIND_BITS 3
 #define EXTRA_BITS 2
 #define EXECUTION_ROOM (6 * VARINT_MAX)
 
@@ -76,7 +75,7 @@ static void put_time(struct chunk *chunk, int64_t time)
     chunk->time = time;
 }
 
-int chunk_put(
+int chunk_put_slow(
     struct chunk *chunk, enum step_kind kind, uint64_t argument, int64_t time, int64_t logged)
 {
     if (reserve(chunk, VARINT_MAX, VARINT_MAX) < 0)
@@ -84,7 +83,7 @@ int chunk_put(
     if ((logged != RECORD_NOT_LOGGED || chunk->parts[CHUNK_LOGGED].size > 0) &&
         put_logged(chunk, time, logged) < 0)
         return -1;
-    buffer_put(&chunk->parts[CHUNK_STRUCTURE], argument << KIND_BITS | kind);
+    buffer_put(&chunk->parts[CHUNK_STRUCTURE], argument << CHUNK_KIND_BITS | kind);
     put_time(chunk, time);
     chunk->events++;
     return 0;
@@ -97,7 +96,7 @@ int chunk_put_execution(struct chunk *chunk, const struct execution *execution, 
     if (reserve(chunk, EXECUTION_ROOM, 2 * VARINT_MAX) < 0 ||
         put_logged(chunk, execution->tin, logged) < 0)
         return -1;
-    buffer_put(out, (uint64_t)execution->operation << KIND_BITS | STEP_EXECUTION);
+    buffer_put(out, (uint64_t)execution->operation << CHUNK_KIND_BITS | STEP_EXECUTION);
     buffer_put(out, execution->host);
     buffer_put(out, zigzag(execution->eoi));
     buffer_put(out, zigzag(execution->ess));
@@ -122,7 +121,7 @@ int chunk_put_close(struct chunk *chunk, uint64_t count, int64_t time)
 {
     if (reserve(chunk, VARINT_MAX, VARINT_MAX) < 0)
         return -1;
-    buffer_put(&chunk->parts[CHUNK_STRUCTURE], count << KIND_BITS | STEP_CLOSE);
+    buffer_put(&chunk->parts[CHUNK_STRUCTURE], count << CHUNK_KIND_BITS | STEP_CLOSE);
     put_time(chunk, time);
     return 0;
 }
@@ -184,8 +183,8 @@ int chunk_next(struct chunk_reader *reader, struct step *step)
     if (structure->at == structure->end)
         return structure->bad ? -1 : 0;
     head = reader_varint(structure);
-    step->kind = (enum step_kind)(head & ((1 << KIND_BITS) - 1));
-    step->argument = head >> KIND_BITS;
+    step->kind = (enum step_kind)(head & ((1 << CHUNK_KIND_BITS) - 1));
+    step->argument = head >> CHUNK_KIND_BITS;
     step->time = reader->time = forward(reader->time, reader_varint(&reader->times));
     if (step->kind > STEP_CLOSE || reader->times.bad)
         return -1;

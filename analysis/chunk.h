@@ -16,6 +16,7 @@
 #define KIEKER_ANALYSIS_CHUNK_H
 
 #include "analysis/buffer.h"
+#include "record/record.h"
 
 enum chunk_part { CHUNK_STRUCTURE, CHUNK_TIMES, CHUNK_LOGGED, CHUNK_EXTRAS, CHUNK_PARTS };
 
@@ -66,8 +67,27 @@ static inline size_t chunk_bytes(const struct chunk *chunk)
 
 /* The writer: one call a record. 0, or -1 when memory is short. `logged` in ns, or
  * RECORD_NOT_LOGGED. */
-int chunk_put(
+int chunk_put_slow(
     struct chunk *chunk, enum step_kind kind, uint64_t argument, int64_t time, int64_t logged);
+
+#define CHUNK_KIND_BITS 3
+
+/* Where there is room, and no record of the chunk has a logging timestamp. */
+static inline int chunk_put(
+    struct chunk *chunk, enum step_kind kind, uint64_t argument, int64_t time, int64_t logged)
+{
+    struct buffer *structure = &chunk->parts[CHUNK_STRUCTURE], *times = &chunk->parts[CHUNK_TIMES];
+
+    if (logged != RECORD_NOT_LOGGED || chunk->parts[CHUNK_LOGGED].size > 0 ||
+        structure->capacity - structure->size < VARINT_MAX ||
+        times->capacity - times->size < VARINT_MAX)
+        return chunk_put_slow(chunk, kind, argument, time, logged);
+    buffer_put(structure, argument << CHUNK_KIND_BITS | kind);
+    buffer_put(times, zigzag((int64_t)((uint64_t)time - (uint64_t)chunk->time)));
+    chunk->time = time;
+    chunk->events++;
+    return 0;
+}
 
 struct execution {
     uint32_t operation, host, session;
