@@ -23,6 +23,8 @@ enum {
     OPERATIONS
 };
 
+enum store_durability world_durability = DURABLE_COMMIT;
+
 static unsigned char *room(struct feed *feed, size_t size)
 {
     ck_assert_int_eq(buffer_reserve(&feed->bytes, size), 0);
@@ -130,7 +132,7 @@ static void start_assembler(struct world *world)
     char error[512];
 
     ck_assert_int_eq(model_init(&model), 0);
-    world->store = store_open(world->path, DURABLE_COMMIT, &model, &start, error, sizeof(error));
+    world->store = store_open(world->path, world_durability, &model, &start, error, sizeof(error));
     ck_assert_msg(world->store != NULL, "%s", error);
     world->assembler = assembler_new(&model, &start, "default");
     ck_assert_ptr_nonnull(world->assembler);

@@ -46,6 +46,9 @@ struct world {
     uint64_t records, committed;
 };
 
+/* Of databases that are opened from now on; DURABLE_COMMIT unless set. */
+extern enum store_durability world_durability;
+
 /* Opens a new database, with streams of the runs "run0", "run1" … on hosts "host0" … */
 void world_open(struct world *world, unsigned seed);
 
