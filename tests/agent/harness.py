@@ -30,8 +30,6 @@ LAYOUTS = {
     _FLOW + "operation.AfterOperationEvent": (">qqiii", ("at", "trace", "order", "operation", "component"), ("operation", "component")),
     _FLOW + "operation.AfterOperationFailedEvent": (
         ">qqiiii", ("at", "trace", "order", "operation", "component", "cause"), ("operation", "component", "cause")),
-    "kieker.common.record.controlflow.OperationExecutionRecord": (
-        ">iiqqqiii", ("signature", "session", "trace", "begun", "ended", "host", "eoi", "ess"), ("signature", "session", "host")),
     _FLOW + "concurrency.SplitEvent": (">qqi", ("at", "trace", "order"), ()),
     "kieker.common.record.misc.KiekerMetadataRecord": (
         ">iiii?qiq", ("version", "controller", "host", "experiment", "debug", "offset", "unit", "count"),

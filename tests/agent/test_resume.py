@@ -10,6 +10,7 @@ import textwrap
 import threading
 import time
 import unittest
+import unittest.mock
 
 import harness
 
@@ -302,6 +303,10 @@ class Break(Case):
         self.assertEqual([call.cause for call in traces[0].calls if call.cause], ["ValueError(%d)" % i for i in range(rounds)])
 
     def test_executions(self):
+        layout = unittest.mock.patch.dict(harness.LAYOUTS, {"kieker.common.record.controlflow.OperationExecutionRecord": (
+            ">iiqqqiii", ("signature", "session", "trace", "begun", "ended", "host", "order", "depth"), ("signature", "session", "host"))})
+        layout.start()
+        self.addCleanup(layout.stop)
         store = self.store(breaks=5)
         done = self.run_program(store, """
             def main():
@@ -322,7 +327,7 @@ class Break(Case):
             traces.setdefault(record["trace"], []).append(record)
         self.assertEqual([len(calls) for calls in traces.values()], [1 + 101 * rounds] + [101] * rounds)
         for calls in traces.values():
-            self.assertEqual(sorted(call["eoi"] for call in calls), list(range(len(calls))))
+            self.assertEqual(sorted(call["order"] for call in calls), list(range(len(calls))))
         self.assertEqual(store.sessions.popitem()[1].connections, 6)
 
     def test_while_little_happens(self):
