@@ -401,7 +401,7 @@ static const struct {
     {"block_data", "times", "block"}, {"block_data", "logged", "block"}, {"block", "classes", "id"},
     {"block", "roots", "id"}, {"chunk", "data", "id"}, {"open_trace", "data", "id"},
     {"class", "paths", "id"}, {"class_total", "histogram", "class"},
-    {"path_minute", "histogram", "id"}};
+    {"path_minute", "histogram", "id"}, {"path_packed", "data", "id"}};
 
 /* Flips some bits of a blob, cuts or lengthens it. */
 static void damage(sqlite3 *handle, unsigned which, unsigned *seed)
