@@ -15,9 +15,8 @@
 #include "agent/core/say.h"
 #include "agent/core/tracks.h"
 
-#define CONNECTING_NS 5000000u    /* how often an answer to a connection request is looked for */
-#define RETRY_FIRST_NS 100000000u /* between connection requests, */
-#define RETRY_LAST_NS 1000000000u /* less and less often */
+#define CONNECTING_NS 5000000u    /* how often answers to connection requests are looked for */
+#define RETRY_FIRST_NS 100000000u /* the first pause between requests; the longest: outlet.h */
 #define TRIM_NS 1000000000u /* how long memory of the window is idle before it is given back */
 #define STEP_MS 50u
 
@@ -57,7 +56,7 @@ static void retry_later(struct outlet *outlet)
 {
     outlet->retry_at = clock_steady() + outlet->retry_after;
     outlet->retry_after =
-        outlet->retry_after * 2 < RETRY_LAST_NS ? outlet->retry_after * 2 : RETRY_LAST_NS;
+        outlet->retry_after * 2 < OUTLET_RETRY_NS ? outlet->retry_after * 2 : OUTLET_RETRY_NS;
 }
 
 void outlet_miss(struct outlet *outlet)
@@ -133,55 +132,6 @@ static int write_preamble(struct outlet *outlet, const struct preamble_place *pl
     result = writer_write(&outlet->writer, bytes, *size, &outlet->give_up, &written);
     free(bytes);
     return result;
-}
-
-/* What the peer has said, as far as it means something here: 1 when the stream cannot go on. */
-static int understand(struct outlet *outlet, const char *text)
-{
-    const char *pairs = talk_is(text, TALK_COMMITTED);
-    struct talk_pair pair;
-
-    if (pairs == NULL)
-        return talk_is(text, TALK_UNKNOWN) != NULL;
-    while (talk_next(&pairs, &pair)) {
-        if (!talk_has_key(&pair, "position") || outlet->peer == OUTLET_MUTE)
-            continue;
-        outlet->peer = OUTLET_STORES;
-        outlet->has_answered = 1;
-        window_release(&outlet->window, strtoull(pair.value, NULL, 10));
-    }
-    return 0;
-}
-
-/* The peer has no more what it once said to have stored. */
-static void on_unknown(struct outlet *outlet)
-{
-    const struct writer *writer = &outlet->writer;
-    uint64_t before = outlet->sink.lost;
-
-    outlet_abandon(outlet, outlet->window.stored);
-    if (outlet->sink.lost > before)
-        say("%s %s does not know what it was sent before: %llu records are lost",
-            writer->kind->present, writer->name, (unsigned long long)(outlet->sink.lost - before));
-    writer_drop(&outlet->writer);
-    outlet->retry_at = outlet->unknown_at + RETRY_LAST_NS;
-    outlet->unknown_at = clock_steady();
-    /* Until that is decided, records wait where they are. */
-    atomic_store(&rings.connected, 0);
-}
-
-int outlet_listen(struct outlet *outlet)
-{
-    char text[TALK_TEXT_MAX + 1];
-    int heard;
-
-    while ((heard = writer_hear(&outlet->writer, text)) == 1) {
-        if (outlet->sink.stream != NULL && understand(outlet, text)) {
-            on_unknown(outlet);
-            return 0;
-        }
-    }
-    return heard;
 }
 
 static void on_broken(struct outlet *outlet)

@@ -71,7 +71,9 @@ int outlet_put_text(struct outlet *outlet, const char *text);
 /* Ends the stream, and the connection, in order. */
 void outlet_finish(struct outlet *outlet);
 
-/* For outlet_wait.c */
+/* For outlet_listen.c and outlet_wait.c */
+
+#define OUTLET_RETRY_NS 1000000000u /* between connection requests, at most */
 
 /* Takes in what the peer has said. 0; -1 when the connection has ended. */
 int outlet_listen(struct outlet *outlet);
