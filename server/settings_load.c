@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LINE_MAX_BYTES 8192 /* of a file, with its end */
+
 /* Cuts white space off both ends, in place. */
 static char *trim(char *text)
 {
@@ -41,28 +43,58 @@ static int read_setting(struct settings *settings, char *line, char *error, size
     return 0;
 }
 
+/* What a file holds may be anything, and goes to a terminal. */
+static void disarm(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < ' ' || (unsigned char)*text > '~')
+            *text = '?';
+}
+
+/* One line without its end. 1; 0: there is none; -1: it is none that a file may have. */
+static int read_line(FILE *file, char *line, size_t size)
+{
+    size_t length;
+
+    if (fgets(line, (int)size, file) == NULL)
+        return 0;
+    length = strlen(line);
+    if (length > 0 && line[length - 1] == '\n') {
+        line[length - 1] = '\0';
+        return 1;
+    }
+    return feof(file) && length > 0 && length + 1 < size ? 1 : -1;
+}
+
 int settings_read(
     struct settings *settings, FILE *file, const char *name, char *error, size_t error_size)
 {
-    char *line = NULL, why[400];
-    size_t capacity = 0;
-    int number = 0, ours = 1, done = 0;
+    char line[LINE_MAX_BYTES], why[400];
+    int number = 0, ours = 1, done = 0, got;
 
-    while (done == 0 && getline(&line, &capacity, file) >= 0) {
+    while (done == 0 && (got = read_line(file, line, sizeof(line))) != 0) {
         char *text = trim(line);
 
         number++;
-        if (*text == '\0' || *text == '#' || *text == ';')
+        if (got < 0)
+            done = (snprintf(why, sizeof(why), "the line is longer than %d bytes, or holds a NUL",
+                        LINE_MAX_BYTES - 2),
+                -1);
+        else if (*text == '\0' || *text == '#' || *text == ';')
             continue;
-        if (*text == '[')
+        else if (*text == '[' && text[strlen(text) - 1] != ']')
+            done = (snprintf(why, sizeof(why), "\"%.60s\" is no section: [collector] is one", text),
+                -1);
+        else if (*text == '[')
             ours = strcmp(text, "[collector]") == 0;
         else if (ours && read_setting(settings, text, why, sizeof(why)) < 0)
             done = -1;
     }
-    free(line);
-    if (done < 0)
+    if (done < 0) {
+        disarm(why);
         snprintf(error, error_size, "%s:%d: %s", name, number, why);
-    else if (ferror(file))
+    }
+    if (done == 0 && ferror(file))
         done = (snprintf(error, error_size, "%s: cannot be read: %s", name, strerror(errno)), -1);
     return done;
 }

@@ -101,6 +101,9 @@ void store_reader_limit(struct store_reader *reader, unsigned milliseconds);
  * asked. */
 uint64_t store_left_out(struct store_reader *reader);
 
+/* Ends the query under way, and every later one. From any thread, while the reader is open. */
+void store_reader_interrupt(struct store_reader *reader);
+
 /* What to look at; all zero (store_filter_all) is everything. Strings are globs (* and ?) where
  * said. */
 struct store_filter {

@@ -127,7 +127,8 @@ class Memory(unittest.TestCase):
         """A mebibyte each: they fill what names may take."""
         count = int(60 * max(1, LOAD))
         record = struct.Struct(">iqqqiii")
-        self.send([HEAD] + [entry(n, "%d " % n + "x" * ((1 << 20) - 20)) + record.pack(0, -1, 1795360226000000000, 1, 0, n, 2) for n in range(3, 3 + count)])
+        self.send([HEAD] + [entry(n, "%d " % n + "x" * ((1 << 20) - 20)) + record.pack(0, -1, 1795360226000000000, 1, 0, n, 2)
+                            for n in range(3, 3 + count)])
         self.finish(count, "names_refused")
 
     def test_many_classes_and_paths(self):
@@ -136,7 +137,8 @@ class Memory(unittest.TestCase):
         record = struct.Struct(">iqqqiii")
         pieces = [HEAD, names(300)]
         for trace in range(count):
-            pieces.append(b"".join(record.pack(0, -1, 1795360226000000000 + n, trace, n, 3 + (trace * 7 + n * (1 + trace // 300)) % 300, 2) for n in range(60)))
+            pieces += [record.pack(0, -1, 1795360226000000000 + n, trace, n, 3 + (trace * 7 + n * (1 + trace // 300)) % 300, 2)
+                       for n in range(60)]
         self.send([b"".join(pieces)])
         self.finish(count * 60)
 

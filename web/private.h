@@ -3,6 +3,8 @@
 #ifndef KIEKER_WEB_PRIVATE_H
 #define KIEKER_WEB_PRIVATE_H
 
+#include <stdatomic.h>
+
 #include "web/events.h"
 #include "web/workers.h"
 
@@ -14,6 +16,7 @@ struct web {
     const char *known_names[3];
     struct workers *workers;
     struct events *events;
+    atomic_uint unanswered; /* that workers have or had, and whose answer is not out yet */
     struct MHD_Daemon *daemons[WEB_SOCKETS_MAX]; /* one a socket */
     unsigned daemon_count;
 };

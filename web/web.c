@@ -6,13 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "web/guard.h"
 #include "web/private.h"
 #include "web/routes.h"
 
-#define IDLE_SECONDS 75u /* of a connection without a request */
+#define IDLE_SECONDS 75u      /* of a connection without a request */
+#define STOP_PATIENCE_MS 1000 /* for clients that do not take their answers */
 
 #define TEXT_OF(number) TEXT(number)
 #define TEXT(number) #number
@@ -130,8 +132,13 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     (void)context;
     (void)connection;
     (void)how;
-    if (*state)
-        exchange_free(*state);
+    if (*state) {
+        struct exchange *x = *state;
+
+        if (x->is_waiting)
+            atomic_fetch_sub(&x->web->unanswered, 1);
+        exchange_free(x);
+    }
     *state = NULL;
 }
 
@@ -220,6 +227,13 @@ struct web *web_start(const struct web_config *config, char *error, size_t error
     return NULL;
 }
 
+/* The daemons would end without sending what the workers have said last. */
+static void wait_for_answers(struct web *web)
+{
+    for (int i = 0; i < STOP_PATIENCE_MS / 5 && atomic_load(&web->unanswered) > 0; i++)
+        nanosleep(&(struct timespec){0, 5000000}, NULL);
+}
+
 void web_stop(struct web *web)
 {
     int fds[WEB_SOCKETS_MAX];
@@ -230,6 +244,8 @@ void web_stop(struct web *web)
         fds[i] = MHD_quiesce_daemon(web->daemons[i]);
     /* What is suspended must go on before the daemons can end. */
     workers_stop(web->workers);
+    if (web->workers)
+        wait_for_answers(web);
     events_stop(web->events);
     for (unsigned i = 0; i < web->daemon_count; i++) {
         MHD_stop_daemon(web->daemons[i]);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "web/private.h"
 #include "web/status.h"
 
 struct workers {
@@ -17,7 +18,11 @@ struct workers {
     struct exchange *first, **last; /* that wait */
     unsigned waiting, count;
     int stopping;
-    pthread_t threads[];
+    struct worker {
+        struct workers *all;
+        struct store_reader *reader; /* set and unset with the lock held */
+        pthread_t thread;
+    } each[];
 };
 
 static int64_t now_ms(void)
@@ -28,26 +33,58 @@ static int64_t now_ms(void)
     return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
 }
 
-/* The reader that this thread has, or a new one; NULL after a refusal. */
-static struct store_reader *open_reader(
-    const struct web_config *config, struct store_reader *reader, struct exchange *x)
+/* From now on others may interrupt it. */
+static void set_reader(struct worker *worker, struct store_reader *reader)
 {
+    pthread_mutex_lock(&worker->all->lock);
+    worker->reader = reader;
+    if (reader && worker->all->stopping)
+        store_reader_interrupt(reader);
+    pthread_mutex_unlock(&worker->all->lock);
+}
+
+static void close_reader(struct worker *worker)
+{
+    struct store_reader *reader = worker->reader;
+
+    set_reader(worker, NULL);
+    store_reader_close(reader);
+}
+
+/* The reader that this thread has, or a new one; NULL after a refusal. */
+static struct store_reader *open_reader(struct worker *worker, struct exchange *x)
+{
+    const struct web_config *config = worker->all->config;
+    struct store_reader *reader;
     char error[600];
     int missing = 0;
 
-    if (reader)
-        return reader;
+    if (worker->reader)
+        return worker->reader;
     reader = store_read(config->database, error, sizeof(error), &missing);
-    if (reader == NULL)
+    if (reader == NULL) {
         exchange_refuse(x, MHD_HTTP_SERVICE_UNAVAILABLE, "%s", error);
-    else
-        store_reader_limit(reader, config->query_ms);
+        return NULL;
+    }
+    store_reader_limit(reader, config->query_ms);
+    set_reader(worker, reader);
     return reader;
 }
 
-/* Answers with what the verb says. 0; -1 when the reader is better opened anew. */
-static int answer(const struct web_config *config, struct store_reader *reader, struct exchange *x)
+static int is_stopping(struct workers *w)
 {
+    int stopping;
+
+    pthread_mutex_lock(&w->lock);
+    stopping = w->stopping;
+    pthread_mutex_unlock(&w->lock);
+    return stopping;
+}
+
+/* Answers with what the verb says. 0; -1 when the reader is better opened anew. */
+static int answer(struct workers *w, struct store_reader *reader, struct exchange *x)
+{
+    const struct web_config *config = w->config;
     int64_t began = now_ms();
     struct reply reply;
 
@@ -58,8 +95,9 @@ static int answer(const struct web_config *config, struct store_reader *reader, 
     exchange_give(x, reply.type, reply.bytes, reply.size);
     if (reply.bytes)
         x->answer.status = (unsigned)reply.status;
-    /* What the limit ended is neither wrong nor broken: asked for less it may well be answered. */
-    if (x->answer.status >= MHD_HTTP_BAD_REQUEST && now_ms() - began >= config->query_ms)
+    /* What the limit or our own end cut off is neither wrong nor broken. */
+    if (x->answer.status >= MHD_HTTP_BAD_REQUEST &&
+        (now_ms() - began >= config->query_ms || is_stopping(w)))
         x->answer.status = MHD_HTTP_SERVICE_UNAVAILABLE;
     return x->answer.status == MHD_HTTP_INTERNAL_SERVER_ERROR ? -1 : 0;
 }
@@ -85,8 +123,8 @@ static struct exchange *next_exchange(struct workers *w, int *stopping)
 
 static void *run(void *context)
 {
-    struct workers *w = context;
-    struct store_reader *reader = NULL;
+    struct worker *worker = context;
+    struct workers *w = worker->all;
     struct exchange *x;
     int stopping;
 
@@ -94,22 +132,21 @@ static void *run(void *context)
         if (stopping) {
             exchange_refuse(x, MHD_HTTP_SERVICE_UNAVAILABLE, "the collector is stopping");
         } else {
-            reader = open_reader(w->config, reader, x);
-            if (reader && answer(w->config, reader, x) < 0) {
-                store_reader_close(reader);
-                reader = NULL;
-            }
+            struct store_reader *reader = open_reader(worker, x);
+
+            if (reader && answer(w, reader, x) < 0)
+                close_reader(worker);
         }
         MHD_resume_connection(x->connection);
     }
-    if (reader)
-        store_reader_close(reader);
+    if (worker->reader)
+        close_reader(worker);
     return NULL;
 }
 
 struct workers *workers_start(const struct web_config *config)
 {
-    struct workers *w = calloc(1, sizeof(*w) + config->workers * sizeof(*w->threads));
+    struct workers *w = calloc(1, sizeof(*w) + config->workers * sizeof(*w->each));
 
     if (w == NULL)
         return NULL;
@@ -117,8 +154,14 @@ struct workers *workers_start(const struct web_config *config)
     w->last = &w->first;
     pthread_mutex_init(&w->lock, NULL);
     pthread_cond_init(&w->wake, NULL);
-    while (w->count < config->workers && pthread_create(&w->threads[w->count], NULL, run, w) == 0)
-        pthread_setname_np(w->threads[w->count++], "query");
+    for (; w->count < config->workers; w->count++) {
+        struct worker *worker = &w->each[w->count];
+
+        worker->all = w;
+        if (pthread_create(&worker->thread, NULL, run, worker) != 0)
+            break;
+        pthread_setname_np(worker->thread, "query");
+    }
     if (w->count < config->workers) {
         workers_stop(w);
         return NULL;
@@ -134,6 +177,7 @@ void workers_submit(struct workers *w, struct exchange *x)
     if (!w->stopping && w->waiting < WORKERS_QUEUE_MAX) {
         taken = 1;
         x->is_waiting = 1;
+        atomic_fetch_add(&x->web->unanswered, 1);
         MHD_suspend_connection(x->connection);
         x->next = NULL;
         *w->last = x;
@@ -153,10 +197,13 @@ void workers_stop(struct workers *w)
         return;
     pthread_mutex_lock(&w->lock);
     w->stopping = 1;
+    for (unsigned i = 0; i < w->count; i++)
+        if (w->each[i].reader)
+            store_reader_interrupt(w->each[i].reader);
     pthread_cond_broadcast(&w->wake);
     pthread_mutex_unlock(&w->lock);
     for (unsigned i = 0; i < w->count; i++)
-        pthread_join(w->threads[i], NULL);
+        pthread_join(w->each[i].thread, NULL);
     pthread_cond_destroy(&w->wake);
     pthread_mutex_destroy(&w->lock);
     free(w);

@@ -47,17 +47,21 @@ static int on_progress(void *context)
 {
     const struct store_reader *reader = context;
 
-    return reader->deadline != 0 && now() > reader->deadline;
+    return atomic_load_explicit(&reader->is_interrupted, memory_order_relaxed) ||
+           (reader->deadline != 0 && now() > reader->deadline);
 }
 
 int read_is_late(struct store_reader *reader)
 {
     if (!on_progress(reader))
         return 0;
-    database_fail(&reader->database,
-        "the query took longer than the %u ms allowed: narrow it down, for example with --since or "
-        "--limit",
-        reader->limit);
+    if (atomic_load_explicit(&reader->is_interrupted, memory_order_relaxed))
+        database_fail(&reader->database, "the query was interrupted: the program stops");
+    else
+        database_fail(&reader->database,
+            "the query took longer than the %u ms allowed: narrow it down, for example with --since or "
+            "--limit",
+            reader->limit);
     return 1;
 }
 
@@ -303,4 +307,9 @@ const char *store_reader_error(const struct store_reader *reader)
 void store_reader_limit(struct store_reader *reader, unsigned milliseconds)
 {
     reader->limit = milliseconds;
+}
+
+void store_reader_interrupt(struct store_reader *reader)
+{
+    atomic_store(&reader->is_interrupted, 1);
 }

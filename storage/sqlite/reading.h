@@ -7,6 +7,8 @@
 #include "storage/sqlite/database.h"
 #include "storage/store.h"
 
+#include <stdatomic.h>
+
 enum read_statement {
     READ_NAME,
     READ_OPERATION,
@@ -54,10 +56,11 @@ struct store_reader {
     struct {
         int64_t block; /* 0: none */
         struct buffer bytes[CHUNK_PARTS];
-    } parts;                /* the records of the block that was asked for last */
-    unsigned nesting;       /* queries within queries */
-    unsigned limit;         /* ms; 0: none */
-    int64_t deadline;       /* ns of the monotonic clock; 0: none */
+    } parts;          /* the records of the block that was asked for last */
+    unsigned nesting; /* queries within queries */
+    unsigned limit;   /* ms; 0: none */
+    int64_t deadline; /* ns of the monotonic clock; 0: none */
+    atomic_int is_interrupted;
     int is_damage;          /* the last failure was of one block or trace, which may be left out */
     LIST(int64_t) left_out; /* blocks, and traces as negative numbers; see store_left_out */
     int borrowed; /* the connection is somebody else's, who also begins and ends transactions */
