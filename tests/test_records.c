@@ -579,7 +579,7 @@ START_TEST(made_up_streams_come_back)
     struct bench bench;
 
     for (unsigned round = 0; round < 5; round++) {
-        make(&maker, (uint64_t)_i * 5 + round + 1, starts[(unsigned)_i % 5], 2000);
+        make(&maker, (uint64_t)_i * 5 + round + 1, starts[(unsigned)_i % 5], 800);
         bench_open(&bench);
         bench_feed(&bench, maker.out.bytes, maker.out.size, every[round]);
         bench_recall(&bench, NULL);
@@ -709,7 +709,7 @@ int main(void)
         names++;
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, captures_come_back, 0, names * 3);
-    tcase_add_loop_test(tcase, made_up_streams_come_back, 0, 40);
+    tcase_add_loop_test(tcase, made_up_streams_come_back, 0, 25);
     tcase_add_test(tcase, lost_chunks_cost_their_records);
     tcase_add_test(tcase, damaged_chunks_are_refused);
     suite_add_tcase(suite, tcase);

@@ -6,7 +6,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 /* What an export works with. Its functions give 0 to go on, 1 when the sink has ended it, -1. */
 struct exporting {
