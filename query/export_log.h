@@ -9,7 +9,7 @@
 #include "analysis/records.h"
 #include "query/export.h"
 #include "record/build.h"
-#include "record/packfile.h"
+#include "record/logs/packfile.h"
 
 struct log {
     uint32_t stream;

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "query/log_known.h"
-#include "record/logdir.h"
+#include "record/logs/logdir.h"
 
 #define BATCH_BYTES (4u << 20)
 #define FOLLOW_MS 200 /* between looks at logs that are followed */

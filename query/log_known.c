@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "record/logdir.h"
+#include "record/logs/logdir.h"
 
 #define IMPORTED "imported" /* is 1 as soon as anything was */
 

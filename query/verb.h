@@ -21,7 +21,7 @@
 #include <stdio.h>
 
 #include "analysis/arena.h"
-#include "record/packfile.h"
+#include "record/logs/packfile.h"
 #include "storage/store.h"
 
 enum param_type {

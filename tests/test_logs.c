@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "record/logdir.h"
+#include "record/logs/logdir.h"
 #include "record/logtext.h"
 #include "tests/captures.h"
 

@@ -4,8 +4,8 @@
  * xz, zstd, or a zip archive of one or more files. What it is, is told by its first bytes, not by
  * its name: Kieker gives wrong ones.
  */
-#ifndef KIEKER_RECORD_UNPACK_H
-#define KIEKER_RECORD_UNPACK_H
+#ifndef KIEKER_RECORD_LOGS_UNPACK_H
+#define KIEKER_RECORD_LOGS_UNPACK_H
 
 #include <stddef.h>
 #include <sys/types.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "record/unpack.h"
+#include "record/logs/unpack.h"
 
 #include <archive.h>
 #include <archive_entry.h>

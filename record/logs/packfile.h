@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A new file, written from the beginning to the end, packed as Kieker's readers unpack it. */
-#ifndef KIEKER_RECORD_PACKFILE_H
-#define KIEKER_RECORD_PACKFILE_H
+#ifndef KIEKER_RECORD_LOGS_PACKFILE_H
+#define KIEKER_RECORD_LOGS_PACKFILE_H
 
 #include <stddef.h>
 

@@ -7,8 +7,8 @@
  * What cannot be read costs as little as can be: in a text file the line, in a binary one, whose
  * records cannot be told apart any more, the rest of the file.
  */
-#ifndef KIEKER_RECORD_LOGDIR_H
-#define KIEKER_RECORD_LOGDIR_H
+#ifndef KIEKER_RECORD_LOGS_LOGDIR_H
+#define KIEKER_RECORD_LOGS_LOGDIR_H
 
 #include "record/record.h"
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of logdir share. Not for others to include. */
-#ifndef KIEKER_RECORD_LOGDIR_PRIVATE_H
-#define KIEKER_RECORD_LOGDIR_PRIVATE_H
+#ifndef KIEKER_RECORD_LOGS_LOGDIR_PRIVATE_H
+#define KIEKER_RECORD_LOGS_LOGDIR_PRIVATE_H
 
-#include "record/logdir.h"
+#include "record/logs/logdir.h"
 #include "record/logtext.h"
-#include "record/unpack.h"
+#include "record/logs/unpack.h"
 
 /* A file of records, and how far it has been read. */
 struct logdir_file {

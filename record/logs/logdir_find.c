@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "record/logdir_private.h"
+#include "record/logs/logdir_private.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "record/packfile.h"
+#include "record/logs/packfile.h"
 
 #include <archive.h>
 #include <archive_entry.h>
