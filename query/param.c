@@ -17,8 +17,7 @@ static const char *const packings[] = {"none", "gzip", "xz", "zip", NULL}; /* as
 static const char *const levels[] = {"operation", "component", "container", NULL};
 
 const struct param params[PARAMS] = {
-    [PARAM_RUN] = {"run", TYPE_TEXT, 0, "this run (a labelled recording)", "nightly", NULL, 0,
-        0},
+    [PARAM_RUN] = {"run", TYPE_TEXT, 0, "this run (a labelled recording)", "nightly", NULL, 0, 0},
     [PARAM_HOST] = {"host", TYPE_TEXT, 0, "only this host (execution container)", "web-1", NULL, 0,
         0},
     [PARAM_SINCE] = {"since", TYPE_TIME, 0, "only from this time on", "5m", NULL, 0, 0},

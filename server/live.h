@@ -12,11 +12,16 @@
 #include "web/figures.h"
 
 /* Why a connection ended, other than by its client closing it: the wire's faults, and these. */
-enum loss { LOSS_RESET = WIRE_FAULTS, LOSS_MEMORY, LOSS_STOPPED, LOSS_TLS,
+enum loss {
+    LOSS_RESET = WIRE_FAULTS,
+    LOSS_MEMORY,
+    LOSS_STOPPED,
+    LOSS_TLS,
     LOSS_GONE,     /* an agent that did not come back in time */
     LOSS_REPLACED, /* it came back before we knew that it was gone */
     LOSS_UNKNOWN,  /* it wants to go on behind what there is of its stream */
-    LOSSES };
+    LOSSES
+};
 
 _Static_assert(LOSSES <= FIGURES_REASONS, "figures have room for every reason");
 
