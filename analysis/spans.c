@@ -4,6 +4,7 @@
 #include "record/build.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define NO_SESSION "<no-session-id>"
 #define NONE UINT32_MAX
@@ -12,14 +13,18 @@ struct kept {
     struct span span;
     uint32_t first, next; /* of its callees, by their begins; of its caller's */
     int given;
+    char *texts; /* of the span, one behind the other */
 };
+
+/* What a span takes besides its texts, and a trace besides its spans: about. */
+#define SPAN_BYTES (2 * sizeof(struct kept))
+#define TRACE_BYTES 1024
 
 struct spans_trace {
     unsigned char id[SPAN_TRACE_SIZE];
     uint64_t key; /* under which it is found */
     LIST(struct kept) spans;
-    struct map ids;     /* a span's id -> its place among them */
-    struct arena arena; /* of the spans' texts */
+    struct map ids; /* a span's id -> its place among them */
     int64_t touched;
     int has_root;
     size_t bytes;
@@ -32,6 +37,7 @@ struct spans {
     struct build build;
     struct map places;                 /* a trace id's hash -> its place */
     LIST(struct spans_trace *) traces; /* by place; NULL: free */
+    LIST(uint32_t) free_places;
     struct spans_trace *oldest, *newest;
     size_t bytes;
 };
@@ -66,17 +72,27 @@ static void link_newest(struct spans *spans, struct spans_trace *trace)
     spans->newest = trace;
 }
 
+static void give_back(struct spans *spans, uint32_t place)
+{
+    uint32_t *back = list_add(&spans->free_places);
+
+    spans->traces.items[place] = NULL;
+    if (back)
+        *back = place; /* else it stays unused */
+}
+
 static void trace_free(struct spans *spans, struct spans_trace *trace)
 {
     uint32_t place = map_get(&spans->places, trace->key);
 
     if (place != MAP_NONE && spans->traces.items[place] == trace) {
         map_remove(&spans->places, trace->key);
-        spans->traces.items[place] = NULL;
+        give_back(spans, place);
     }
     unlink_trace(spans, trace);
     spans->bytes -= trace->bytes;
-    arena_fini(&trace->arena);
+    for (size_t i = 0; i < trace->spans.count; i++)
+        free(trace->spans.items[i].texts);
     list_fini(&trace->spans);
     map_fini(&trace->ids);
     free(trace);
@@ -89,6 +105,7 @@ void spans_free(struct spans *spans)
     while (spans->oldest)
         trace_free(spans, spans->oldest);
     list_fini(&spans->traces);
+    list_fini(&spans->free_places);
     map_fini(&spans->places);
     build_fini(&spans->build);
     free(spans);
@@ -96,21 +113,27 @@ void spans_free(struct spans *spans)
 
 static struct spans_trace *open_trace(struct spans *spans, const unsigned char *id, uint64_t key)
 {
-    struct spans_trace *trace = calloc(1, sizeof(*trace)), **place;
-    size_t at = 0;
+    struct spans_trace *trace = calloc(1, sizeof(*trace));
+    struct spans_trace **place = NULL;
+    uint32_t at = (uint32_t)spans->traces.count;
 
-    while (at < spans->traces.count && spans->traces.items[at])
-        at++;
-    place = at < spans->traces.count ? &spans->traces.items[at] : list_add(&spans->traces);
-    if (trace == NULL || place == NULL || map_put(&spans->places, key, (uint32_t)at) < 0) {
+    if (spans->free_places.count > 0) {
+        at = spans->free_places.items[--spans->free_places.count];
+        place = &spans->traces.items[at];
+    } else {
+        place = list_add(&spans->traces);
+    }
+    if (trace == NULL || place == NULL || map_put(&spans->places, key, at) < 0) {
         if (place)
-            *place = NULL;
+            give_back(spans, at);
         free(trace);
         return NULL;
     }
     memcpy(trace->id, id, SPAN_TRACE_SIZE);
     trace->key = key;
     *place = trace;
+    trace->bytes = TRACE_BYTES;
+    spans->bytes += TRACE_BYTES;
     link_newest(spans, trace);
     return trace;
 }
@@ -127,16 +150,30 @@ static struct spans_trace *trace_of(struct spans *spans, const unsigned char *id
     return open_trace(spans, id, key);
 }
 
-static const char *keep(struct spans_trace *trace, const char *text)
+/* Copies a text and moves to behind it. */
+static const char *keep(char **at, const char *text)
 {
-    return text ? arena_copy(&trace->arena, text, strlen(text) + 1) : NULL;
+    char *copy = *at;
+
+    if (text == NULL)
+        return NULL;
+    *at = stpcpy(copy, text) + 1;
+    return copy;
+}
+
+/* What the span's texts take. */
+static size_t size_of(const struct span *span)
+{
+    return strlen(span->operation) + strlen(span->component) + strlen(span->host) +
+           (span->cause ? strlen(span->cause) + 1 : 0) + 3;
 }
 
 int spans_add(struct spans *spans, const struct span *span, int64_t now)
 {
     struct spans_trace *trace = trace_of(spans, span->trace);
     struct kept *kept;
-    size_t before;
+    char *texts, *at;
+    size_t bytes;
 
     if (trace == NULL)
         return -1;
@@ -148,24 +185,23 @@ int spans_add(struct spans *spans, const struct span *span, int64_t now)
         assembler_count(spans->assembler, NULL, "spans_repeated", 1);
         return 0;
     }
-    before = trace->arena.bytes;
-    kept = list_add(&trace->spans);
-    if (kept == NULL)
-        return -1;
-    *kept = (struct kept){.span = *span, .first = NONE, .next = NONE};
-    kept->span.operation = keep(trace, span->operation);
-    kept->span.component = keep(trace, span->component);
-    kept->span.host = keep(trace, span->host);
-    kept->span.cause = keep(trace, span->cause);
-    if (!kept->span.operation || !kept->span.component || !kept->span.host ||
-        (span->cause && !kept->span.cause) ||
+    bytes = size_of(span);
+    texts = at = malloc(bytes);
+    kept = texts ? list_add(&trace->spans) : NULL;
+    if (kept == NULL ||
         map_put(&trace->ids, number_of(span->id), (uint32_t)trace->spans.count - 1) < 0) {
-        trace->spans.count--;
+        trace->spans.count -= kept != NULL;
+        free(texts);
         return -1;
     }
+    *kept = (struct kept){.span = *span, .first = NONE, .next = NONE, .texts = texts};
+    kept->span.operation = keep(&at, span->operation);
+    kept->span.component = keep(&at, span->component);
+    kept->span.host = keep(&at, span->host);
+    kept->span.cause = keep(&at, span->cause);
     trace->has_root |= !span->has_parent;
-    trace->bytes += sizeof(*kept) + trace->arena.bytes - before;
-    spans->bytes += sizeof(*kept) + trace->arena.bytes - before;
+    trace->bytes += SPAN_BYTES + bytes;
+    spans->bytes += SPAN_BYTES + bytes;
     return 0;
 }
 
@@ -289,8 +325,14 @@ static int give_root(struct spans *spans, struct spans_trace *trace, uint32_t ro
 
 static int give_trace(struct spans *spans, struct spans_trace *trace)
 {
-    int result = join(trace);
+    int result;
 
+    /* Memory was short when its first span came. */
+    if (trace->spans.count == 0) {
+        trace_free(spans, trace);
+        return 0;
+    }
+    result = join(trace);
     if (spans->stream == NULL)
         spans->stream =
             assembler_open_stream(spans->assembler, "otlp", trace->spans.items[0].span.start);

@@ -17,7 +17,7 @@
 
 #define SPANS_REST_NS INT64_C(2000000000)      /* without news, of a trace that has its root */
 #define SPANS_ROOTLESS_NS INT64_C(30000000000) /* of one that has not */
-#define SPANS_BYTES_MAX (64u << 20) /* of what waits; the trace that rests longest goes */
+#define SPANS_BYTES_MAX (32u << 20) /* of what waits; the trace that rests longest goes */
 
 struct span {
     unsigned char trace[SPAN_TRACE_SIZE], id[SPAN_ID_SIZE], parent[SPAN_ID_SIZE];
