@@ -15,6 +15,7 @@
 #include "server/clock.h"
 #include "server/log.h"
 #include "server/ready.h"
+#include "server/spans_intake.h"
 
 #define OTHER_DESCRIPTORS 64 /* for all but clients and HTTP */
 
@@ -119,9 +120,11 @@ int collector_start_intake(struct collector *c)
     }
     if (c->base)
         c->intake = intake_start(c->base, c->store, &c->model, &c->start, &c->settings, &c->live);
-    if (c->intake)
+    if (c->intake) {
         c->connections = connections_new(c->base, c->intake, &c->settings, &c->live);
-    return c->connections ? 0 : fail(c, "memory, threads or descriptors are short");
+        c->spans = spans_intake_new(c->base, c->intake);
+    }
+    return c->connections && c->spans ? 0 : fail(c, "memory, threads or descriptors are short");
 }
 
 static void get_figures(void *context, struct figures *figures)
@@ -134,6 +137,21 @@ static void get_figures(void *context, struct figures *figures)
     else
         *figures = c->last_figures;
     pthread_mutex_unlock(&c->figures_lock);
+    spans_intake_figures(c->spans, figures);
+}
+
+static int take_spans(void *context, struct otlp_batch *batch)
+{
+    struct collector *c = context;
+
+    return spans_intake_put(c->spans, batch);
+}
+
+static void spans_refused(void *context)
+{
+    struct collector *c = context;
+
+    spans_intake_refused(c->spans);
 }
 
 static void web_complains(void *context, const char *sentence)
@@ -159,6 +177,8 @@ int collector_start_web(struct collector *c)
         .query_ms = (unsigned)(c->settings.query_timeout / CLOCK_MS),
         .figures = get_figures,
         .complain = web_complains,
+        .take_spans = take_spans,
+        .spans_refused = spans_refused,
         .context = c,
     };
 
@@ -319,9 +339,11 @@ void collector_stop(struct collector *c)
     greetings_free(c->greetings);
     if (c->connections)
         connections_drain(c->connections);
+    spans_intake_stop(c->spans);
     stop_intake(c);
     connections_free(c->connections);
     web_stop(c->web);
+    spans_intake_free(c->spans);
     sockets_close(&c->http_sockets);
     collector_forget_keys(c);
     if (c->base) {

@@ -34,7 +34,7 @@ judge() {
         foreign["jansson.h"] = "query web server"
         foreign["zstd"] = "storage"
         foreign["archive"] = "record"
-        foreign["zlib.h"] = "record"
+        foreign["zlib.h"] = "record web"
         foreign["check.h"] = "tests"
     }
     function refuse(reason) {

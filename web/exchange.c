@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "web/otlp_http.h"
+
 static void forget(struct answer *answer)
 {
     free(answer->owned);
@@ -60,6 +62,7 @@ void exchange_free(struct exchange *x)
 {
     if (x->request.verb)
         request_fini(&x->request);
+    otlp_http_forget(x);
     if (x->answer.stream)
         MHD_destroy_response(x->answer.stream);
     forget(&x->answer);

@@ -25,7 +25,14 @@ struct answer {
     const char *cache, *encoding;
     const char *etag;            /* without W/, see page.c */
     char *cookie;                /* of Set-Cookie; freed as `owned` */
+    const char *retry;           /* of Retry-After */
     struct MHD_Response *stream; /* in the place of bytes: given away */
+};
+
+struct body {
+    char *bytes;
+    size_t size, capacity;
+    unsigned refused; /* the status; 0: all is well so far */
 };
 
 struct exchange {
@@ -37,6 +44,7 @@ struct exchange {
     struct answer answer;
     struct request request; /* of a verb: begun if request.verb is there */
     struct exchange *next;  /* in the queue of workers */
+    struct body body;       /* of a post, where it is looked at; see otlp_http.h */
 };
 
 /* Answers with {"error": sentence}. */

@@ -24,6 +24,8 @@ struct figures {
     uint64_t batches, stored_records, queue_batches, queue_bytes, commit_failures, disk_full;
     uint64_t commit_buckets[FIGURES_BUCKETS]; /* commits by how long they took, not added up */
     double commit_seconds;
+    uint64_t spans, spans_rejected, span_bytes, span_requests,
+        span_requests_refused; /* OpenTelemetry's; the bytes are of those that wait */
     uint64_t retired_by_age, retired_by_size, retired_records,
         retain_excess;                 /* see store_retired */
     char problem[FIGURES_PROBLEM_MAX]; /* a sentence: why nothing can be stored at the moment;

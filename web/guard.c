@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "web/host.h"
+#include "web/otlp_http.h"
 #include "web/page.h"
 #include "web/private.h"
 
@@ -29,7 +30,7 @@ static enum token_verdict verdict(const struct exchange *x)
     const char *session;
 
     cookie_name(x, name, sizeof(name));
-    /* Who logs in says the token. */
+    /* Who logs in, or sends spans, says the token. */
     session = x->is_post ? NULL : MHD_lookup_connection_value(x->connection, MHD_COOKIE_KIND, name);
     return token_check(x->web->config.token, info ? info->client_addr : NULL,
         exchange_header(x, MHD_HTTP_HEADER_AUTHORIZATION), session);
@@ -60,11 +61,12 @@ static int lacks_token(struct exchange *x)
     return 1;
 }
 
-/* What tells of the observed program; the page's own files do not, nor does /healthz. */
+/* What tells of the observed program, or is told of it; the page's own files do not, nor does
+ * /healthz. */
 static int is_data(const char *path)
 {
     return strncmp(path, "/api/", 5) == 0 || strcmp(path, "/api") == 0 ||
-           strcmp(path, "/metrics") == 0;
+           strcmp(path, "/metrics") == 0 || strcmp(path, OTLP_PATH) == 0;
 }
 
 /*
@@ -87,7 +89,7 @@ int guard_refuses(struct exchange *x, const char *method)
 
     x->is_post = strcmp(method, MHD_HTTP_METHOD_POST) == 0;
     if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0 &&
-        !(x->is_post && strcmp(x->path, GUARD_LOGIN) == 0))
+        !(x->is_post && (strcmp(x->path, GUARD_LOGIN) == 0 || strcmp(x->path, OTLP_PATH) == 0)))
         exchange_refuse(x, MHD_HTTP_METHOD_NOT_ALLOWED,
             "everything here is read with GET; nothing can be changed");
     else if (!host_is_known(

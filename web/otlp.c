@@ -62,6 +62,13 @@ static void put_cause(const struct otlp_span *span, char *cause, size_t size)
                                     : "error");
 }
 
+int otlp_fail(struct otlp *otlp, enum otlp_fault fault, const char *sentence)
+{
+    otlp->fault = fault;
+    snprintf(otlp->error, sizeof(otlp->error), "%s", sentence);
+    return -1;
+}
+
 int otlp_give(struct otlp *otlp, const struct otlp_place *place, struct otlp_span *span)
 {
     char component[2 * OTLP_TEXT_MAX], cause[2 * OTLP_TEXT_MAX + 2];
@@ -86,6 +93,5 @@ int otlp_give(struct otlp *otlp, const struct otlp_place *place, struct otlp_spa
     otlp->taken++;
     if (otlp->take(otlp->context, &span->span) == 0)
         return 0;
-    snprintf(otlp->error, sizeof(otlp->error), "no more spans can be taken now: try again later");
-    return -1;
+    return otlp_fail(otlp, OTLP_SHORT, "no more spans can be taken now: try again later");
 }

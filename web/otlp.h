@@ -10,7 +10,11 @@
 
 #include "analysis/spans.h"
 
-#define OTLP_BODY_MAX (64u << 20) /* bytes of one request, unpacked */
+#define OTLP_BODY_MAX (8u << 20)  /* bytes of one request, unpacked */
+#define OTLP_JSON_MAX (48u << 20) /* what one may take in memory while it is read as JSON */
+
+/* Why a request is not read. */
+enum otlp_fault { OTLP_FINE, OTLP_BAD, OTLP_LARGE, OTLP_SHORT /* of memory: try again */ };
 
 struct otlp {
     /* Takes a span; its texts are lent. -1 ends the reading. */
@@ -18,10 +22,11 @@ struct otlp {
     void *context;
     /* counted: */
     uint64_t taken, rejected; /* rejected: without a trace's id, or one of its own */
+    enum otlp_fault fault;
     char error[200];
 };
 
-/* 0; -1 with the sentence when it is no such request, or a span is not taken. */
+/* 0; -1 with the fault and a sentence when it is no such request, or a span is not taken. */
 int otlp_read_protobuf(struct otlp *otlp, const void *bytes, size_t size);
 int otlp_read_json(struct otlp *otlp, const char *text, size_t size);
 
@@ -51,6 +56,9 @@ void otlp_resource_attribute(
     struct otlp_place *place, const char *key, size_t key_length, const char *text, size_t length);
 void otlp_exception_attribute(
     struct otlp_span *span, const char *key, size_t key_length, const char *text, size_t length);
+
+/* Says why it is not read. -1. */
+int otlp_fail(struct otlp *otlp, enum otlp_fault fault, const char *sentence);
 
 /* Takes it if it is whole. 0, or -1 when the reading is to end. */
 int otlp_give(struct otlp *otlp, const struct otlp_place *place, struct otlp_span *span);

@@ -126,23 +126,59 @@ static int read_resource_spans(struct otlp *otlp, const json_t *object)
     return 0;
 }
 
+/*
+ * About what the text takes once it is read: a few bytes of "{},{}," may become a hundred times as
+ * many.
+ */
+static size_t memory_of(const char *text, size_t size)
+{
+    size_t bytes = size;
+
+    for (size_t i = 0; i < size; i++)
+        switch (text[i]) {
+        case '{':
+            bytes += 224;
+            break;
+        case '[':
+            bytes += 128;
+            break;
+        case ':':
+            bytes += 80;
+            break;
+        case '"':
+            bytes += 40;
+            break;
+        case ',':
+            bytes += 32;
+            break;
+        default:
+            break;
+        }
+    return bytes;
+}
+
 int otlp_read_json(struct otlp *otlp, const char *text, size_t size)
 {
     json_error_t why;
-    json_t *request = json_loadb(text, size, 0, &why), *all, *item;
+    json_t *request, *all, *item;
     int result = 0;
     size_t i;
 
+    otlp->fault = OTLP_FINE;
     otlp->error[0] = '\0';
+    if (memory_of(text, size) > OTLP_JSON_MAX)
+        return otlp_fail(otlp, OTLP_LARGE,
+            "too much JSON for one request: send fewer spans at a time, or protobuf");
+    request = json_loadb(text, size, 0, &why);
     if (request == NULL) {
+        otlp->fault = OTLP_BAD;
         snprintf(otlp->error, sizeof(otlp->error), "this is no JSON: line %d: %.120s", why.line,
             why.text);
         return -1;
     }
     all = json_object_get(request, "resourceSpans");
-    if (!json_is_array(all) && json_object_size(request) > 0) {
-        snprintf(otlp->error, sizeof(otlp->error), "there must be an array \"resourceSpans\"");
-        result = -1;
+    if (!json_is_array(all) && (!json_is_object(request) || json_object_size(request) > 0)) {
+        result = otlp_fail(otlp, OTLP_BAD, "there must be an array \"resourceSpans\"");
     }
     json_array_foreach(all, i, item) if (result == 0) result = read_resource_spans(otlp, item);
     json_decref(request);

@@ -3,7 +3,6 @@
  * protobuf.dev/programming-guides/encoding. */
 #include "web/otlp.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum wire_type { VARINT, FIXED64, BYTES, GROUP, GROUP_END, FIXED32 };
@@ -242,14 +241,14 @@ int otlp_read_protobuf(struct otlp *otlp, const void *bytes, size_t size)
     struct field field;
     int got;
 
+    otlp->fault = OTLP_FINE;
     otlp->error[0] = '\0';
     while ((got = next(&message, &field)) > 0)
         if (is_bytes(&field, 1) && read_resource_spans(otlp, field.inside) < 0) {
             got = -1;
             break;
         }
-    if (got < 0 && otlp->error[0] == '\0')
-        snprintf(otlp->error, sizeof(otlp->error),
-            "this is no ExportTraceServiceRequest in protobuf's encoding");
+    if (got < 0 && otlp->fault == OTLP_FINE)
+        otlp_fail(otlp, OTLP_BAD, "this is no ExportTraceServiceRequest in protobuf's encoding");
     return got;
 }

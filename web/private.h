@@ -19,6 +19,7 @@ struct web {
     atomic_uint unanswered; /* that workers have or had, and whose answer is not out yet */
     struct MHD_Daemon *daemons[WEB_SOCKETS_MAX]; /* one a socket */
     unsigned daemon_count;
+    atomic_size_t body_bytes; /* of all requests under way, see otlp_http.h */
 };
 
 #endif

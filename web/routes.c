@@ -7,6 +7,7 @@
 #include "web/guard.h"
 #include "web/metrics.h"
 #include "web/openapi.h"
+#include "web/otlp_http.h"
 #include "web/page.h"
 #include "web/private.h"
 
@@ -82,6 +83,10 @@ const struct route routes[] = {
     {"/metrics", "text/plain", NULL, "The collector's own figures for Prometheus", metrics_handle},
     {GUARD_LOGIN, EXCHANGE_JSON, "post",
         "The token as Authorization: Bearer; sets a cookie that stands for it", guard_login},
+    {OTLP_PATH, OTLP_PROTOBUF, "post",
+        "OpenTelemetry's spans, an ExportTraceServiceRequest as protobuf or JSON; the answer is in "
+        "the same encoding",
+        otlp_http_handle},
     {"/healthz", "text/plain", NULL, "200 `ok` while all that comes is stored, 503 otherwise",
         handle_health},
     {"/", "text/html", NULL, "The dashboard", page_handle},

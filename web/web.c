@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "web/guard.h"
+#include "web/otlp_http.h"
 #include "web/private.h"
 #include "web/routes.h"
 
@@ -71,11 +72,13 @@ static enum MHD_Result send_answer(struct exchange *x)
         add_header(response, MHD_HTTP_HEADER_VARY, MHD_HTTP_HEADER_ACCEPT_ENCODING);
     }
     if (answer->status == MHD_HTTP_METHOD_NOT_ALLOWED)
-        add_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+        add_header(response, MHD_HTTP_HEADER_ALLOW,
+            strcmp(x->path, OTLP_PATH) == 0 ? "POST" : "GET, HEAD");
     if (answer->status == MHD_HTTP_UNAUTHORIZED)
         add_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
     if (answer->status == MHD_HTTP_TOO_MANY_REQUESTS)
         add_header(response, MHD_HTTP_HEADER_RETRY_AFTER, TEXT_OF(TOKEN_FAILURES_SECONDS));
+    add_header(response, MHD_HTTP_HEADER_RETRY_AFTER, answer->retry);
     add_header(response, MHD_HTTP_HEADER_SET_COOKIE, answer->cookie);
     queued = MHD_queue_response(x->connection, answer->status, response);
     MHD_destroy_response(response);
@@ -106,7 +109,6 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     struct exchange *x = *state;
 
     (void)version;
-    (void)body;
     if (x == NULL) {
         x = *state = exchange_new(context, connection, path);
         if (x == NULL)
@@ -115,6 +117,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         return guard_refuses(x, method) ? send_answer(x) : MHD_YES;
     }
     if (*body_size > 0) {
+        otlp_http_body(x, body, *body_size);
         *body_size = 0;
         return MHD_YES;
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The HTTP side of a collector: the verbs as JSON below /api/v1, its own figures, and the
- * dashboard. It only reads: queries go to threads of their own, each with its own reader of the
- * database, so that a slow one holds up nothing but itself.
+ * dashboard. It only reads the database: queries go to threads of their own, each with its own
+ * reader of the database, so that a slow one holds up nothing but itself.
  */
 #ifndef KIEKER_WEB_WEB_H
 #define KIEKER_WEB_WEB_H
@@ -14,6 +14,7 @@
 #include "web/token.h"
 
 struct web;
+struct otlp_batch;
 
 struct web_config {
     const int *fds; /* sockets that listen; taken as copies, the caller's own stay open */
@@ -29,6 +30,12 @@ struct web_config {
     unsigned connections, workers, event_clients, query_ms;
     void (*figures)(void *context, struct figures *figures); /* from any thread, until web_stop */
     void (*complain)(void *context, const char *sentence);   /* likewise */
+    /*
+     * Takes spans over, all or none: 0; -1 when too many wait, and they stay the caller's. From any
+     * thread, until web_stop.
+     */
+    int (*take_spans)(void *context, struct otlp_batch *batch);
+    void (*spans_refused)(void *context); /* a request for other reasons; likewise */
     void *context;
 };
 
