@@ -139,7 +139,8 @@ uint64_t executions_key(struct assembler *a, uint32_t run, int64_t id);
 int executions_keep(struct open_trace *trace, const struct execution *execution);
 int executions_judge(struct assembler *a, struct open_trace *trace);
 
-/* The innermost open call ends, and counts for its caller. Returns it; *duration: how long it took. */
+/* The innermost open call ends, and counts for its caller. Returns it; *duration: how long it took.
+ */
 static inline struct frame frame_end(struct open_trace *trace, int64_t time, int64_t *duration)
 {
     struct frame frame = trace->frames.items[--trace->frames.count];

@@ -11,6 +11,7 @@
 struct stream *restore_stream(struct assembler *a, const struct batch_stream *row)
 {
     struct stream *stream;
+    int dirty = a->dirty;
 
     if (row->run >= a->model.runs.count)
         return NULL;
@@ -21,6 +22,7 @@ struct stream *restore_stream(struct assembler *a, const struct batch_stream *ro
     stream->row = *row;
     stream->row.peer = stream->row.agent = stream->row.session = NULL;
     stream->changed = 0;
+    a->dirty = dirty;
     if (row->session)
         memcpy(stream->session, row->session, TALK_SESSION_SIZE);
     if (row->agent[0] != '\0' && (stream->agent = strdup(row->agent)) == NULL) {
@@ -209,5 +211,7 @@ int restore_trace(struct assembler *a, struct stream *stream, const struct batch
     chunk_begin(&trace->chunk, restoring.time);
     if (trace->row.kind == TRACE_OF_EXECUTIONS && executions_judge(a, trace) < 0)
         return -1;
+    if (trace->ready_since != 0)
+        trace->ready_since--; /* it was whole in the batch before, or it would have ended there */
     return 1;
 }

@@ -11,7 +11,7 @@
 #include "server/committer.h"
 #include "server/log.h"
 
-#define HURRY_MS 5 /* in which several that are in a hurry are taken together */
+#define HURRY_MS 5            /* in which several that are in a hurry are taken together */
 #define STOP_PATIENCE_MS 5000 /* for a store that fails while the collector stops */
 
 struct intake {
@@ -234,8 +234,7 @@ struct intake *intake_start(struct event_base *base, struct store *store, struct
     i->progress = i->progress_fd < 0
                       ? NULL
                       : event_new(base, i->progress_fd, EV_READ | EV_PERSIST, on_progress, i);
-    if (i->assembler && i->timer && i->hurry && i->progress &&
-        event_add(i->progress, NULL) == 0 &&
+    if (i->assembler && i->timer && i->hurry && i->progress && event_add(i->progress, NULL) == 0 &&
         restoring_run(store, i->assembler, &i->left) == 0)
         i->committer = committer_start(store, (size_t)settings->queue_size, say_progress, i);
     if (i->committer == NULL) {

@@ -23,11 +23,11 @@ struct intake;
 struct intake *intake_start(struct event_base *base, struct store *store, struct model *model,
     const struct assembler_start *start, const struct settings *settings, struct live *live);
 
-/* The sessions that there were when it started; the streams are its assembler's. */
-const struct left_sessions *intake_left(const struct intake *intake);
-
 /* Takes over what has changed of the settings. */
 void intake_reload(struct intake *intake);
+
+/* The sessions that there were when it started; the streams are its assembler's. */
+const struct left_sessions *intake_left(const struct intake *intake);
 
 /* Where records go. Whoever has fed it calls intake_fed. */
 struct assembler *intake_assembler(struct intake *intake);

@@ -173,7 +173,13 @@ def seen(collector, run):
         for key in ("id", "stream", "run", "class"):
             row.pop(key, None)
     operations = collector.verb("operations", run=run, limit=1000)["rows"]
-    return {"traces": sorted(json.dumps(row, sort_keys=True) for row in rows),
+    of_run = "(SELECT id FROM streams WHERE run = '%s')" % run
+    counters = collector.verb("sql", query="SELECT name, sum(value) AS value FROM counter WHERE stream IN %s GROUP BY name" % of_run)["rows"]
+    streams = collector.verb("sql", query="SELECT position, records, unit_ns, fault FROM streams WHERE run = '%s'" % run)["rows"]
+    sums = collector.verb("sql", query="SELECT r.calls, r.failed, r.incomplete, r.traces, r.records FROM runs r WHERE name = '%s'" % run)["rows"]
+    paths = collector.verb("sql", query="SELECT depth, operation, host, calls, failed, total_ns, self_ns, min_ns, max_ns FROM paths WHERE run = '%s'"
+                           " AND calls > 0 ORDER BY 1, 2, 3, 4, 6" % run)["rows"]
+    return {"counters": counters, "streams": streams, "sums": sums, "paths": paths, "traces": sorted(json.dumps(row, sort_keys=True) for row in rows),
             "operations": sorted(json.dumps(row, sort_keys=True) for row in operations)}
 
 
@@ -258,6 +264,110 @@ class Resume(unittest.TestCase):
                 connection.socket.close()
                 collector.start()
             self.check(collector, "often", reference)
+
+    def test_more_than_there_is(self):
+        """An agent that says it has heard of more than is stored begins anew; a collector that does not know it says so, too."""
+        with Collector() as collector:
+            stream = varied("more")
+            ends = stream.ends()
+            first = Connection(collector, stream, 0)
+            first.send(0, ends[5])
+            first.committed(ends[5])
+            first.break_off()
+            for position, known in (ends[6], ends[5]), (ends[6], ends[5]):
+                again = Connection(collector, stream, position)
+                # It goes on sending: what it is told must reach it all the same.
+                again.socket.sendall(stream.bytes[position:] * 50)
+                self.assertEqual(again.hear(), ("kieker:unknown", {"position": known}))
+                again.socket.close()
+            other = Connection(collector, varied("other"), ends[6])
+            self.assertEqual(other.hear(), ("kieker:unknown", {"position": 0}))
+            other.socket.close()
+            until(lambda: collector.lost("unknown_session") == 3, "the count of those")
+            counters = {row["name"]: row["value"] for row in collector.verb("sql", query="SELECT name, value FROM counter WHERE stream = 0")["rows"]}
+            self.assertEqual(counters["unknown_session"], 3)
+            self.assertEqual(len(collector.log_lines("unknown_session")), 3)
+            Connection(collector, varied("new"), 0).finish()
+
+    def test_two_connections(self):
+        """The second takes the stream over; the first, which may be dead without anybody knowing, is closed."""
+        with Collector() as collector:
+            reference = self.reference(collector)
+            stream = varied("two")
+            ends = stream.ends()
+            first = Connection(collector, stream, 0)
+            first.send(0, ends[9] + 5)
+            first.committed(ends[9])
+            second = Connection(collector, stream, ends[4])
+            self.assertEqual(second.committed(), ends[9])
+            self.assertIsNone(first.hear())
+            first.socket.close()
+            second.finish(ends[4])
+            self.check(collector, "two", reference)
+
+    def test_last_answer_lost(self):
+        """An agent that has ended and comes again, since it was not told, is told; also by the next collector, and nothing is stored twice."""
+        with Collector() as collector:
+            reference = self.reference(collector)
+            stream = varied("last")
+            size = len(stream.bytes)
+            Connection(collector, stream, 0).finish()
+            for how in None, signal.SIGKILL, signal.SIGTERM:
+                if how is not None:
+                    collector.stop(how)
+                    collector.start()
+                for begin in 0, stream.ends()[7], size:
+                    again = Connection(collector, stream, begin)
+                    self.assertEqual(again.committed(), size)
+                    again.finish(begin)
+            self.check(collector, "last", reference)
+
+    def test_gone(self):
+        """Who does not come back in time: its traces end as incomplete. Who comes even later goes on behind them, and nothing is lost."""
+        with Collector("--resume-wait", "200ms") as collector:
+            stream = varied("gone")
+            ends, size = stream.ends(), len(stream.bytes)
+            first = Connection(collector, stream, 0)
+            first.send(0, ends[20])
+            first.committed(ends[20])
+            first.break_off()
+            until(lambda: collector.verb("traces", run="gone", state="incomplete")["rows"], "the end of its traces")
+            self.assertEqual(collector.lost("agent_gone"), 1)
+            self.assertEqual([row["fault"] for row in collector.verb("sql", query="SELECT fault FROM streams")["rows"]], ["agent_gone"])
+            collector.stop(signal.SIGKILL)
+            collector.start()
+            again = Connection(collector, stream, ends[20])
+            self.assertEqual(again.committed(), ends[20])
+            again.finish(ends[20])
+            rows = collector.verb("sql", query="SELECT position, records, fault, closed_at FROM streams")["rows"]
+            self.assertEqual(len(rows), 1)
+            self.assertEqual((rows[0]["position"], rows[0]["fault"]), (size, None))
+            self.assertEqual(rows[0]["records"], sum(item[:4] != b"\xff\xff\xff\xff" for item in stream.items))
+            counters = {row["name"]: row["value"] for row in collector.verb("sql", query="SELECT name, value FROM counter")["rows"]}
+            self.assertEqual((counters["dropped_ring_full"], counters["dropped_disconnected"]), (5, 1))
+
+    def test_no_patience(self):
+        with Collector("--resume-wait", "0s") as collector:
+            stream = varied("none")
+            first = Connection(collector, stream, 0)
+            first.send(0, stream.ends()[20])
+            first.committed(stream.ends()[20])
+            first.break_off()
+            until(lambda: collector.verb("traces", run="none", state="incomplete")["rows"], "the end of its traces")
+
+    def test_others_are_never_written_to(self):
+        """Kieker's own clients, and agents that name no session or no right one."""
+        with Collector() as collector:
+            for hello in ("", "kieker:agent version=2 run=x", "kieker:agent version=2 session=xyz position=0 registry=0",
+                          "kieker:agent version=2 session=%032x position=-1 registry=0" % 1,
+                          "kieker:agent version=2 session=%032x position=99999999999999999999 registry=0" % 1):
+                client = Client()
+                with collector.connect() as sock:
+                    sock.sendall((client.name(hello)[0] if hello else b"") + client.trace(1) + client.name("kieker:end")[0])
+                    sock.shutdown(socket.SHUT_WR)
+                    self.assertEqual(sock.recv(1), b"", hello)
+            collector.settled(25)
+            self.assertEqual(len(collector.all_traces()), 5)
 
 
 if __name__ == "__main__":

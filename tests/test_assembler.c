@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Records in, traces out: the captures' known facts, made-up streams of every kind against a plain
  * oracle, and bounds. */
-#include "analysis/assembler.h"
+#include "analysis/restore.h"
 #include "analysis/walk.h"
 #include "record/wire.h"
 #include "tests/captures.h"
@@ -732,6 +732,425 @@ START_TEST(test_redefined_names)
 }
 END_TEST
 
+/* ---- going on where another assembler was */
+
+static void load_model(const struct bench *bench, struct model *model)
+{
+    ck_assert_int_eq(model_init(model), 0);
+    for (size_t i = 0; i < bench->batches.count; i++) {
+        const struct batch *b = bench->batches.items[i];
+
+        for (size_t j = 0; j < b->names.count; j++)
+            ck_assert_int_eq(model_load_name(model, b->names.items[j].id, b->names.items[j].text,
+                                 b->names.items[j].length),
+                0);
+        for (size_t j = 0; j < b->operations.count; j++)
+            ck_assert_int_eq(model_load_operation(model, b->operations.items[j].id,
+                                 &b->operations.items[j].operation),
+                0);
+        for (size_t j = 0; j < b->paths.count; j++)
+            ck_assert_int_eq(
+                model_load_path(model, b->paths.items[j].id, &b->paths.items[j].path), 0);
+        for (size_t j = 0; j < b->classes.count; j++)
+            ck_assert_int_eq(
+                model_load_class(model, b->classes.items[j].id, b->classes.items[j].hash), 0);
+        for (size_t j = 0; j < b->runs.count; j++)
+            ck_assert_int_eq(model_load_run(model, b->runs.items[j].id, b->runs.items[j].name), 0);
+    }
+}
+
+/* The chunks of a trace, in whichever batches they are; `spoil` of them have a bit of theirs wrong.
+ */
+struct bench_chunks {
+    const struct bench *bench;
+    uint64_t trace;
+    uint32_t number;
+    int spoil;
+    unsigned char *spoiled;
+};
+
+static int next_chunk(void *context, struct chunk_view *view)
+{
+    struct bench_chunks *of = context;
+
+    free(of->spoiled);
+    of->spoiled = NULL;
+    for (size_t i = 0; i < of->bench->batches.count; i++) {
+        const struct batch *batch = of->bench->batches.items[i];
+
+        for (size_t j = 0; j < batch->chunks.count; j++) {
+            const struct batch_chunk *chunk = &batch->chunks.items[j];
+
+            if (chunk->trace != of->trace || chunk->number != of->number)
+                continue;
+            *view = view_of(batch, chunk->offset, chunk->size, chunk->events, chunk->base);
+            of->number++;
+            if (of->spoil) {
+                size_t size = view->parts[CHUNK_STRUCTURE].size;
+
+                of->spoiled = malloc(size);
+                memcpy(of->spoiled, view->parts[CHUNK_STRUCTURE].bytes, size);
+                of->spoiled[(unsigned)of->spoil % size] ^= (unsigned char)(1 << of->spoil % 8);
+                view->parts[CHUNK_STRUCTURE].bytes = of->spoiled;
+            }
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Whether this is the last that the batches say of an open trace. */
+static int is_last(const struct bench *bench, size_t batch, uint64_t id)
+{
+    for (size_t i = batch; i < bench->batches.count; i++) {
+        const struct batch *b = bench->batches.items[i];
+
+        for (size_t j = 0; j < b->finished.count; j++)
+            if (b->finished.items[j].trace.id == id)
+                return 0;
+        for (size_t j = 0; i > batch && j < b->open.count; j++)
+            if (b->open.items[j].trace.id == id)
+                return 0;
+    }
+    return 1;
+}
+
+/* In the order of their ids, as a store gives them. */
+static uint64_t restore_traces(struct bench *bench, uint64_t last_trace, int spoil)
+{
+    uint64_t traces = 0;
+
+    for (uint64_t id = 1; id <= last_trace; id++)
+        for (size_t i = 0; i < bench->batches.count; i++)
+            for (size_t j = 0; j < bench->batches.items[i]->open.count; j++) {
+                const struct batch_trace *row = &bench->batches.items[i]->open.items[j];
+                struct bench_chunks chunks = {.bench = bench, .trace = id, .spoil = spoil};
+
+                if (row->trace.id != id || !is_last(bench, i, id))
+                    continue;
+                ck_assert_uint_eq(row->open.owner, 1);
+                ck_assert_int_eq(
+                    restore_trace(bench->assembler, bench->stream, row, next_chunk, &chunks), 1);
+                free(chunks.spoiled);
+                traces++;
+            }
+    return traces;
+}
+
+static uint64_t counted_as(const struct bench *bench, const char *name)
+{
+    uint64_t value = 0;
+
+    for (size_t i = 0; i < bench->batches.count; i++)
+        for (size_t j = 0; j < bench->batches.items[i]->counters.count; j++)
+            if (strcmp(bench->batches.items[i]->counters.items[j].name, name) == 0)
+                value += bench->batches.items[i]->counters.items[j].more;
+    return value;
+}
+
+/* Another assembler, of what the batches hold; the stream comes with a registry of its own. The old
+ * one is given back: names of counters are its. */
+static struct assembler *bench_move(struct bench *bench, int spoil)
+{
+    const struct batch *last = bench->batches.items[bench->batches.count - 1];
+    struct assembler_start start = {.last_stream = 1, .last_batch = last->number};
+    struct assembler *old = bench->assembler;
+    uint64_t position = bench->wire.position, traces;
+    struct batch_stream row = {0};
+    struct assembler_figures figures;
+    const unsigned char *from = out;
+    struct model model;
+
+    for (size_t i = 0; i < bench->batches.count; i++) {
+        const struct batch *b = bench->batches.items[i];
+
+        for (size_t j = 0; j < b->streams.count; j++)
+            row = b->streams.items[j];
+        for (size_t j = 0; j < b->finished.count; j++)
+            if (b->finished.items[j].trace.id > start.last_trace)
+                start.last_trace = b->finished.items[j].trace.id;
+        for (size_t j = 0; j < b->open.count; j++)
+            if (b->open.items[j].trace.id > start.last_trace)
+                start.last_trace = b->open.items[j].trace.id;
+    }
+    load_model(bench, &model);
+    bench->assembler = assembler_new(&model, &start, "default");
+    bench->stream = restore_stream(bench->assembler, &row);
+    ck_assert_uint_eq(assembler_stream_id(bench->stream), 1);
+    ck_assert_uint_eq(assembler_position_of(bench->stream), position);
+    if (counted_as(bench, "dropped") > 0)
+        ck_assert_int_eq(
+            restore_counter(bench->stream, "dropped", counted_as(bench, "dropped")), 0);
+    traces = restore_traces(bench, start.last_trace, spoil);
+    assembler_figures(bench->assembler, &figures);
+    if (!spoil)
+        ck_assert_uint_eq(figures.traces_running, traces);
+    ck_assert_uint_eq(figures.calls, 0);
+    wire_fini(&bench->wire);
+    wire_init(&bench->wire);
+    while (bench->wire.position < position)
+        ck_assert_int_gt(wire_next(&bench->wire, &from, out + position, 0), 0);
+    return old;
+}
+
+static void print_trace(FILE *file, const struct trace *t)
+{
+    fprintf(file,
+        "trace %" PRIu64 " %" PRId64 " %" PRId64 " %" PRId64 " %d %u %u %u %u %" PRId64 " %" PRId64
+        " %" PRId64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %u %u %u %x %d %d %d\n",
+        t->id, t->kieker_id, t->thread, t->parent_kieker_id, t->parent_order, t->stream, t->run,
+        t->host, t->session, t->metadata_logged, t->start, t->end, t->calls, t->failed, t->events,
+        t->depth, t->root, t->class, t->flaws, t->state, t->kind, t->metadata);
+}
+
+static void print_call(void *context, struct call *call)
+{
+    fprintf(context, "call %" PRIu64 " %" PRIu64 " %u %u %u %" PRId64 " %" PRId64 " %" PRId64 "\n",
+        call->position, call->parent, call->operation, call->host, call->cause, call->start,
+        call->duration, call->self);
+}
+
+struct sum {
+    int64_t of, minute;
+    uint64_t count, failed, total, self;
+    int64_t minimum, maximum;
+};
+
+static int by_of(const void *a, const void *b)
+{
+    const struct sum *x = a, *y = b;
+
+    if (x->of != y->of)
+        return x->of < y->of ? -1 : 1;
+    return (x->minute > y->minute) - (x->minute < y->minute);
+}
+
+typedef LIST(struct sum) sums_t;
+
+static void add(sums_t *sums, int64_t of, int64_t minute, const struct durations *d)
+{
+    struct sum *sum = NULL;
+
+    for (size_t i = 0; i < sums->count && sum == NULL; i++)
+        if (sums->items[i].of == of && sums->items[i].minute == minute)
+            sum = &sums->items[i];
+    if (sum == NULL) {
+        sum = list_add(sums);
+        *sum = (struct sum){of, minute, 0, 0, 0, 0, d->minimum, d->maximum};
+    }
+    sum->count += d->count;
+    sum->failed += d->failed;
+    sum->total += d->total;
+    sum->self += d->self;
+    sum->minimum = d->minimum < sum->minimum ? d->minimum : sum->minimum;
+    sum->maximum = d->maximum > sum->maximum ? d->maximum : sum->maximum;
+}
+
+static void print_sums(FILE *file, const char *what, sums_t *sums)
+{
+    if (sums->count > 0)
+        qsort(sums->items, sums->count, sizeof(*sums->items), by_of);
+    for (size_t i = 0; i < sums->count; i++) {
+        const struct sum *s = &sums->items[i];
+
+        fprintf(file,
+            "%s %" PRId64 " %" PRId64 ": %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRId64
+            " %" PRId64 "\n",
+            what, s->of, s->minute, s->count, s->failed, s->total, s->self, s->minimum, s->maximum);
+    }
+    list_fini(sums);
+}
+
+/* All that came out, added up, as text. */
+static char *bench_text(struct bench *bench)
+{
+    static const char *const counters[] = {"dropped", "open_calls", "no_metadata", "order_gap",
+        "order_repeated", "missing_after", "orphan_after", "second_metadata", "calls_left_open",
+        "bad_stack", "calls_folded", "damaged_open_trace"};
+    sums_t paths = {0}, classes = {0};
+    char *text = NULL;
+    size_t size;
+    FILE *file = open_memstream(&text, &size);
+    const struct walker walker = {.on_leave = print_call, .context = file};
+
+    for (size_t i = 0; i < bench->batches.count; i++) {
+        const struct batch *b = bench->batches.items[i];
+
+        for (size_t j = 0; j < b->finished.count; j++) {
+            print_trace(file, &b->finished.items[j].trace);
+            bench_walk(bench, b, &b->finished.items[j], &walker);
+        }
+        for (size_t j = 0; j < b->path_stats.count; j++)
+            if (b->path_stats.items[j].durations.count > 0)
+                add(&paths, b->path_stats.items[j].path, b->path_stats.items[j].minute,
+                    &b->path_stats.items[j].durations);
+        for (size_t j = 0; j < b->class_stats.count; j++)
+            add(&classes, b->class_stats.items[j].class, 0, &b->class_stats.items[j].durations);
+        for (size_t j = 0; j < b->classes.count; j++) {
+            fprintf(
+                file, "class %u %" PRIx64 ":", b->classes.items[j].id, b->classes.items[j].hash);
+            for (size_t k = 0; k < b->classes.items[j].path_count; k++)
+                fprintf(file, " %u", b->classes.items[j].paths[k]);
+            fprintf(file, "\n");
+        }
+        for (size_t j = 0; j < b->streams.count; j++)
+            if (b->streams.items[j].closed)
+                fprintf(file, "stream %u %u %" PRIu64 " %" PRIu64 " %" PRId64 " %s %s\n",
+                    b->streams.items[j].id, b->streams.items[j].run, b->streams.items[j].position,
+                    b->streams.items[j].records, b->streams.items[j].unit,
+                    b->streams.items[j].agent, b->streams.items[j].session);
+    }
+    print_sums(file, "path", &paths);
+    print_sums(file, "class", &classes);
+    for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
+        fprintf(file, "%s %" PRIu64 "\n", counters[i], counted_as(bench, counters[i]));
+    fclose(file);
+    return text;
+}
+
+#define VARIED 90
+static size_t varied_ends[VARIED + 1];
+
+/* Anything that may come, in some order; executions make one trace that becomes whole. */
+static void put_varied(unsigned *seed)
+{
+    static const char split[] = "kieker.common.record.flow.trace.concurrency.SplitEvent";
+    static const char object[] =
+        "kieker.common.record.flow.trace.operation.constructor.BeforeConstructorEvent";
+    int32_t order[4] = {0}, split_id, object_id;
+    int64_t now = 1700000000000000000;
+    char text[64];
+    int left = 7;
+
+    put_begin(1 << 18);
+    put_text("kieker:agent version=2 run=r");
+    split_id = next_id;
+    put_text(split);
+    object_id = next_id;
+    put_text(object);
+    for (int i = 0; i < VARIED; i++) {
+        int trace = rand_r(seed) % 4, kind = rand_r(seed) % 20;
+
+        varied_ends[i] = (size_t)(at - out);
+        now += rand_r(seed) % 20000000000;
+        order[trace] += rand_r(seed) % 40 == 0;
+        if (kind == 0) {
+            put_metadata(trace);
+        } else if (kind == 1) {
+            snprintf(text, sizeof(text), "kieker:counters dropped=%d", i);
+            put_text(text);
+        } else if (kind < 5 && left > 0) {
+            left--;
+            put_execution(9, now, now + left * 3, left, left > 3 ? 3 : left, left % 3);
+        } else if (kind == 5) {
+            at = bytes_put64(wire_put_head(at, split_id, now - 5), (uint64_t)now);
+            at = bytes_put32(bytes_put64(at, (uint64_t)trace), (uint32_t)order[trace]++);
+        } else if (kind == 6) {
+            put_event(object_id, trace, now, order[trace]++, rand_r(seed) % 3);
+        } else {
+            put_event(kind < 13   ? CLASS_BEFORE
+                      : kind < 18 ? CLASS_AFTER
+                                  : CLASS_FAILED,
+                trace, now, order[trace]++, rand_r(seed) % 3);
+        }
+    }
+    varied_ends[VARIED] = (size_t)(at - out);
+}
+
+/* Feeds all, with a cut behind item `cut` and more of them later; with `moves`, another assembler
+ * goes on behind each. */
+static char *feed_varied(int cut, int moves, int spoil)
+{
+    struct assembler *old[VARIED];
+    struct bench bench;
+    int count = 0;
+    char *text;
+
+    bench_open(&bench);
+    assembler_name_session(bench.stream, "0123456789abcdef0123456789abcdef");
+    for (int i = cut, done = 0; done < VARIED; i += 11) {
+        int end = i < VARIED ? i : VARIED;
+
+        bench_feed(
+            &bench, out + bench.wire.position, varied_ends[end] - (size_t)bench.wire.position, 0);
+        assembler_position(bench.stream, bench.wire.position);
+        bench_cut(&bench);
+        if (moves && count < moves)
+            old[count++] = bench_move(&bench, spoil);
+        done = end;
+    }
+    bench_end(&bench);
+    text = bench_text(&bench);
+    bench_close(&bench);
+    while (count > 0)
+        assembler_free(old[--count]);
+    return text;
+}
+
+/* Says the first line that differs. */
+static void check_same(const char *one, const char *other, int cut)
+{
+    size_t line = 0, i = 0;
+
+    for (; one[i] == other[i] && one[i]; i++)
+        line = one[i] == '\n' ? i + 1 : line;
+    ck_assert_msg(one[i] == other[i], "cut behind %d: \"%.*s\", but restored \"%.*s\"", cut,
+        (int)strcspn(one + line, "\n"), one + line, (int)strcspn(other + line, "\n"), other + line);
+}
+
+START_TEST(test_restored)
+{
+    unsigned seed = seed_of(_i);
+
+    put_varied(&seed);
+    for (int cut = 0; cut <= VARIED; cut++) {
+        char *whole = feed_varied(cut, 0, 0), *once = feed_varied(cut, 1, 0),
+             *often = feed_varied(cut, VARIED, 0);
+
+        check_same(whole, once, cut);
+        check_same(whole, often, cut);
+        free(whole);
+        free(once);
+        free(often);
+    }
+}
+END_TEST
+
+/* Whatever the chunks hold: each trace goes on or ends, and is there once. */
+START_TEST(test_restored_from_damage)
+{
+    unsigned seed = seed_of(_i), damaged = 0;
+
+    put_varied(&seed);
+    for (int spoil = 1; spoil < 300; spoil++) {
+        struct bench bench;
+        struct assembler *old;
+        struct totals totals;
+        unsigned traces[16] = {0};
+
+        bench_open(&bench);
+        assembler_name_session(bench.stream, "0123456789abcdef0123456789abcdef");
+        bench_feed(&bench, out, varied_ends[spoil % VARIED], 0);
+        assembler_position(bench.stream, bench.wire.position);
+        bench_cut(&bench);
+        old = bench_move(&bench, spoil);
+        bench_feed(&bench, out + bench.wire.position,
+            varied_ends[VARIED] - (size_t)bench.wire.position, 0);
+        bench_end(&bench);
+        bench_totals(&bench, &totals);
+        for (size_t i = 0; i < bench.batches.count; i++)
+            for (size_t j = 0; j < bench.batches.items[i]->finished.count; j++)
+                traces[bench.batches.items[i]->finished.items[j].trace.id]++;
+        for (unsigned i = 1; i <= totals.traces; i++)
+            ck_assert_uint_eq(traces[i], 1);
+        damaged += counted_as(&bench, "damaged_open_trace") > 0;
+        bench_close(&bench);
+        assembler_free(old);
+    }
+    ck_assert_uint_gt(damaged, 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("assembler");
@@ -750,6 +1169,8 @@ int main(void)
     tcase_add_test(tests, test_agent_says_who_it_is);
     tcase_add_test(tests, test_events_and_executions_are_of_one_operation);
     tcase_add_loop_test(tests, test_redefined_names, 0, 2);
+    tcase_add_loop_test(tests, test_restored, 0, 10);
+    tcase_add_loop_test(tests, test_restored_from_damage, 0, 3);
     tcase_set_timeout(tests, 120);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_NORMAL);
