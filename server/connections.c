@@ -90,9 +90,9 @@ struct connections *connections_new(struct event_base *base, struct intake *inta
 
 /*
  * A peer whose machine is gone without a word is noticed after some minutes; one that is just
- * silent stays.
+ * silent stays. What is said to agents is little, and they wait for the last of it when they end.
  */
-static void keep_alive(int fd)
+static void set_up(int fd)
 {
     int on = 1, idle = 120, interval = 30, probes = 6;
 
@@ -100,6 +100,7 @@ static void keep_alive(int fd)
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 }
 
 int connections_add(struct connections *set, int fd, struct tls *tls, const struct sockaddr *peer)
@@ -116,7 +117,7 @@ int connections_add(struct connections *set, int fd, struct tls *tls, const stru
         log_error("connection", log_field("event", "refused: memory is short"));
         return -1;
     }
-    keep_alive(fd);
+    set_up(fd);
     socket_name(peer, c->peer, sizeof(c->peer));
     c->opened = clock_now();
     c->set = set;
