@@ -264,7 +264,7 @@ enum logtext_result logtext_line(struct logtext *text, const char *line, size_t 
 {
     struct rest rest = {line, line + length};
     const struct registry_entry *class;
-    struct token token;
+    struct token token = {line, 0};
     int64_t logged;
     int32_t id = 0;
 

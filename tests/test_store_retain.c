@@ -280,7 +280,7 @@ START_TEST(test_streams)
     int64_t streams;
     unsigned seed = world.seed;
 
-    world_make(&world, 30, 5, 2);
+    world_make(&world, 400, 5, 2);
     world_close(&world);
     strcpy(path, world.path);
     reader = world_read(&world);
