@@ -36,9 +36,9 @@ int64_t stream_time(struct stream *stream, int64_t timestamp)
     return __builtin_mul_overflow(timestamp, stream->row.unit, &ns) ? timestamp : ns;
 }
 
-/* The name of a string that a record refers to; of one that was never announced, a name that says
- * so. */
-static uint32_t name_of(struct stream *stream, const struct registry *registry, int32_t id)
+/* The name of a string that a record refers to; of one that was not announced, a name that says so:
+ * it may get its text later, so from then on equal ids need not mean the same. */
+static uint32_t name_of(struct stream *stream, struct registry *registry, int32_t id)
 {
     const struct registry_entry *entry = registry_get(registry, id);
     char unknown[16];
@@ -46,6 +46,8 @@ static uint32_t name_of(struct stream *stream, const struct registry *registry, 
     if (entry)
         return model_name(&stream->assembler->model, entry->text, entry->length);
     assembler_count(stream->assembler, stream, "unknown_string", 1);
+    if (registry->redefined == 0)
+        registry->redefined = 1;
     snprintf(unknown, sizeof(unknown), "<?%" PRId32 ">", id);
     return model_name(&stream->assembler->model, unknown, strlen(unknown));
 }

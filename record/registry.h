@@ -31,7 +31,8 @@ struct registry {
     struct map
         sparse;   /* id -> position in `entries`, for ids that are not their own position + base */
     int32_t base; /* the first entry's id */
-    uint32_t redefined; /* how often an id has got a new text */
+    /* How often an id has got a new text; not 0 either once a reader has asked for one in vain. */
+    uint32_t redefined;
 };
 
 void registry_init(struct registry *registry);
