@@ -33,32 +33,53 @@ static int means(const char *digits, double value, int is_single)
     return is_single ? strtof(digits, NULL) == (float)value : strtod(digits, NULL) == value;
 }
 
-/* As Java reads it: with a point whatever the locale has, and the fewest digits that mean it. */
+/*
+ * The fewest digits that mean the value (of the smallest, which have hardly any: the nearest two),
+ * without sign and point. Returns how many; sets the power of ten of the first.
+ */
+static int find_digits(char digits[NUMBER_MAX], int *power, double value, int is_single)
+{
+    int is_small = fabs(value) < (is_single ? FLT_MIN : DBL_MIN);
+    int most = is_small ? 2 : is_single ? FLT_DIG : DBL_DIG, count = 0;
+    char text[NUMBER_MAX], *from = text;
+
+    for (; most <= DBL_DECIMAL_DIG; most++) {
+        snprintf(text, sizeof(text), "%.*e", most - 1, fabs(value));
+        if (means(text, fabs(value), is_single))
+            break;
+    }
+    for (; *from != 'e'; from++)
+        if (*from >= '0' && *from <= '9') /* the point is the locale's */
+            digits[count++] = *from;
+    while (count > 1 && digits[count - 1] == '0')
+        count--;
+    *power = (int)strtol(from + 1, NULL, 10);
+    return count;
+}
+
+/* As Java writes it (Double.toString). */
 static char *put_real(char *at, double value, int is_single)
 {
-    char text[NUMBER_MAX];
-    int whole = 1;
+    char digits[NUMBER_MAX];
+    int power, count, point;
 
     if (isnan(value))
         return (char *)memcpy(at, "NaN", 3) + 3;
-    if (isinf(value)) {
-        if (value < 0)
-            *at++ = '-';
+    if (signbit(value))
+        *at++ = '-';
+    if (isinf(value))
         return (char *)memcpy(at, "Infinity", 8) + 8;
-    }
-    for (int digits = is_single ? FLT_DIG : DBL_DIG; digits <= DBL_DECIMAL_DIG; digits++) {
-        snprintf(text, sizeof(text), "%.*g", digits, value);
-        if (means(text, value, is_single))
-            break;
-    }
-    for (const char *from = text; *from != '\0'; from++) {
-        if (strchr("+-0123456789e", *from) != NULL)
-            *at++ = *from;
-        else if (whole)
+    count = find_digits(digits, &power, value, is_single);
+    point = power >= -3 && power < 7 ? power : 0; /* stands behind the digit with that number */
+    for (int i = point < 0 ? point : 0; i <= point + 1 || i < count; i++) {
+        *at++ = i >= 0 && i < count ? digits[i] : '0';
+        if (i == point)
             *at++ = '.';
-        whole &= strchr("+-0123456789", *from) != NULL;
     }
-    return whole ? (char *)memcpy(at, ".0", 2) + 2 : at;
+    if (point == power)
+        return at;
+    *at++ = 'E';
+    return put_integer(at, power);
 }
 
 /* A UTF-16 unit; half of a pair is no character. */
@@ -81,14 +102,14 @@ static char *put_unit(char *at, uint16_t unit)
     return at;
 }
 
-static char *put_string(char *at, const struct registry_entry *entry)
+static char *put_string(char *at, const struct registry_entry *entry, int is_last)
 {
     int hides = 0; /* a backslash before it, which readers take for the beginning of an escape */
 
     for (uint32_t i = 0; entry != NULL && i < entry->length; i++) {
         char c = entry->text[i];
 
-        *at++ = (char)(c == ';' ? ',' : c == '\n' || c == '\r' ? ' ' : c);
+        *at++ = (char)(c == ';' && !is_last ? ',' : c == '\n' || c == '\r' ? ' ' : c);
         hides = c == '\\' && !hides;
     }
     if (hides)
@@ -146,8 +167,8 @@ char *logfile_put_name(char *at, uint32_t number, const char *text, size_t lengt
     return at;
 }
 
-static char *put_element(
-    char *at, const struct record *record, enum record_field_type type, const unsigned char *value)
+static char *put_element(char *at, const struct record *record, enum record_field_type type,
+    const unsigned char *value, int is_last)
 {
     uint64_t bits;
     uint32_t half;
@@ -177,8 +198,16 @@ static char *put_element(
         memcpy(&number, &bits, sizeof(number));
         return put_real(at, number, 0);
     default:
-        return put_string(at, string_at(record, value));
+        return put_string(at, string_at(record, value), is_last);
     }
+}
+
+/* Whether the line ends with the value. */
+static int is_last(const struct record *record, const struct record_cursor *cursor)
+{
+    return cursor->field + 1u == record->type->field_count &&
+           (!field_is_array(record->type->fields[cursor->field].type) ||
+               cursor->element + 1 == cursor->elements);
 }
 
 static char *put_value(char *at, const struct record *record, const struct record_cursor *cursor)
@@ -193,7 +222,7 @@ static char *put_value(char *at, const struct record *record, const struct recor
         if (cursor->element == 0)
             *at++ = ';';
     }
-    return put_element(at, record, field_element(type), cursor->at);
+    return put_element(at, record, field_element(type), cursor->at, is_last(record, cursor));
 }
 
 char *logfile_put_text(char *at, const struct record *record, uint32_t class, int64_t logged)

@@ -20,8 +20,10 @@ size_t logfile_binary_max(const struct record *record);
 char *logfile_put_name(char *at, uint32_t number, const char *text, size_t length);
 
 /*
- * A line of a text file. Kieker's text has no escapes: in a string ; becomes a comma, a line break
- * a blank, and a backslash that would hide the separator behind it a slash.
+ * A line of a text file, numbers as Java writes them. Kieker's text has no escapes: in a string ;
+ * becomes a comma, but for the last value's, where it stands as Kieker's own writers let it stand;
+ * a line break becomes a blank, for which Kieker's readers would give up the file; and a backslash
+ * that would hide the separator behind it a slash.
  */
 char *logfile_put_text(char *at, const struct record *record, uint32_t class, int64_t logged);
 

@@ -15,24 +15,6 @@ CAPTURES = os.path.join(os.environ.get("srcdir", "."), "tests", "data", "capture
 QUERY = os.environ.get("KIEKER_QUERY", "./kieker-query")
 PATIENCE = 60
 
-# Logs that Kieker has published with its versions, where they are at hand: (records, traces, calls, operations, components, classes).
-PUBLISHED_AT = os.environ.get("KIEKER_LOGS") or os.path.join(os.environ.get("srcdir", "."), "..", "shared", "data")
-PUBLISHED = {
-    "examples/userguide/ch5--trace-monitoring-aspectj/testdata/kieker-20100830-082225522-UTC": (6541, 1635, 6540, 3, 3, 4),
-    "examples/userguide/ch5--trace-monitoring-aspectj/testdata/kieker-20141008-101258768-UTC": (13, 2, 5, 5, 3, 2),
-    "examples/userguide/ch5--trace-monitoring-aspectj/testdata/kieker-20141009-160413833-UTC-operationExecutionsConstructors": (13, 2, 12, 11, 5, 2),
-    "analysis/test-resources/kieker-20170805-132412153-UTC-Nogge-PC-KIEKER-SINGLETON": (106, 1, 52, 3, 1, 1),
-    "history/1.1/examples/MySimpleKiekerExample/tpmon-testdata/tpmon-20100218-080431597-UTC-singleTrace": (4, 1, 4, 3, 3, 1),
-    "history/1.1/examples/MySimpleKiekerExample/tpmon-testdata/tpmon-20100218-141720241-UTC-333TracesDistributedScenario": (883, 333, 883, 5, 3, 3),
-    "history/1.1/examples/JPetStoreExample/tpmon-testdata/tpmon-20100223-160829391-UTC": (122, 38, 122, 20, 9, 11),
-    "history/1.2/examples/userguide/ch5--trace-monitoring-aspectj/testdata/tpmon-20100830-082225522-UTC": (6540, 1635, 6540, 3, 3, 4),
-    "history/1.3/examples/userguide/appendix-Sigar/testdata/kieker-20110511-10095928-UTC-avanhoorn-thinkpad-KIEKER-SINGLETON": (18, 0, 0, 0, 0, 0),
-    "history/1.5/examples/userguide/ch5--trace-monitoring-aspectj/testdata/kieker-20100830-082225522-UTC": (6540, 1635, 6540, 3, 3, 4),
-    "history/1.6/examples/userguide/ch5--trace-monitoring-aspectj/testdata/kieker-20100830-082225522-UTC": (6540, 1635, 6540, 3, 3, 4),
-    "history/1.10/examples/analysis/opad-anomaly-detection/testdata": (11, 0, 0, 0, 0, 0),
-    "history/1.12/kieker-documentation/kdb": (100, 1, 100, 1, 1, 1),
-}
-
 
 class Import(unittest.TestCase):
     def setUp(self):
@@ -147,16 +129,6 @@ class Import(unittest.TestCase):
         out, _ = process.communicate(timeout=PATIENCE)
         self.assertEqual(process.returncode, 0, out)
         self.assertEqual(self.figures()[:2], (11, 11))
-
-    @unittest.skipUnless(os.path.isdir(PUBLISHED_AT), "the logs that Kieker has published are not here (KIEKER_LOGS)")
-    def test_published_logs(self):
-        for path, expected in PUBLISHED.items():
-            with self.subTest(path):
-                database = os.path.join(self.directory, "published.db")
-                for file in glob.glob(database + "*"):
-                    os.unlink(file)
-                self.query("import", os.path.join(PUBLISHED_AT, path), database=database)
-                self.assertEqual(self.figures(database), expected)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 /*
  * Any bytes as a Kieker log: lines of its map up to a zero byte, then lines of a text file up to
  * another, then what a Data Bridge has sent. What must hold: reading ends, a record's fields are
- * its bytes, and one that is written as a line of text is read as the same record.
+ * its bytes, and one that is written as a line of text is read as the same record,
+ * which is written alike.
  */
 #include "tests/fuzz/input.h"
 
@@ -26,6 +27,7 @@ static void write_again(const struct record *record, const struct registry *map,
     size_t most = logfile_text_max(record);
     char *line = malloc(most), *end;
     struct logtext again;
+    char *second;
 
     must(line != NULL);
     end = logfile_put_text(line, record, (uint32_t) class, record->logged);
@@ -36,6 +38,12 @@ static void write_again(const struct record *record, const struct registry *map,
         record->type->role != ROLE_EXECUTION) {
         must(logtext_line(&again, line, (size_t)(end - line) - 1) == LOGTEXT_RECORD);
         must(again.record->type == record->type && again.record->logged == record->logged);
+        second = malloc(logfile_text_max(again.record));
+        must(second != NULL);
+        must(logfile_put_text(second, again.record, (uint32_t) class, record->logged) - second ==
+             end - line);
+        must(memcmp(line, second, (size_t)(end - line)) == 0);
+        free(second);
     }
     logtext_fini(&again);
     free(line);
