@@ -53,6 +53,15 @@ def many(client):
         t.after(*SEARCH, *(["java.io.IOException: no " + str(n % 2)] if n % 11 == 0 else []))
 
 
+def wide(client):
+    """So many operations in one minute that their statistics are packed, and stay so when nobody tidies up."""
+    for n in range(600):
+        t = Trace(client, 20_000 + n, LATER + (7_260_000 + n) * MS)
+        t.before("shop.Wide", "public void shop.Wide.operation_%d()" % n)
+        t.now += MS
+        t.after("shop.Wide", "public void shop.Wide.operation_%d()" % n)
+
+
 def long_trace(client, begin, calls):
     t = Trace.__new__(Trace)
     t.client, t.number, t.now, t.order = client, 7000, LATER + 7_200_000 * MS + begin, begin + (begin > 0)
@@ -82,6 +91,7 @@ def fill(database):
                     t = Trace(client, 8, LATER + 7_300_000 * MS, thread=9)
                     t.before(*SEARCH)
                     t.leaf(*GET, 2 * MS)
+                    wide(client)
                 connection.sendall(client.bytes)
                 collector.wait(lambda: collector.records() >= before + client.records - sent, "does not store all records")
                 sent = client.records

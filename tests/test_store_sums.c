@@ -493,7 +493,7 @@ START_TEST(test_status)
         sum.failed += world.known.items[i].trace.failed > 0;
     }
     ck_assert_str_eq(status.location, world.path);
-    ck_assert_int_eq(status.schema, 2);
+    ck_assert_int_eq(status.schema, 3);
     ck_assert_uint_gt(status.bytes, 4096);
     ck_assert_uint_eq(status.traces, world.known.count);
     for (int i = 0; i < TRACE_STATES; i++)

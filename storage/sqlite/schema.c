@@ -235,7 +235,6 @@ static const char *const version_1[] = {
     NULL,
 };
 
-/* Not released yet: what changes the tables is added here. */
 static const char *const version_2[] = {
     /* What is retired is found by its time, see retain.h. Chunks of the traces in `retired` go bit
      * by bit. Example traces that are gone are 0, and shown as null; a run of which nothing is left
@@ -282,10 +281,15 @@ static const char *const version_2[] = {
     NULL,
 };
 
+/* Not released yet: what changes the tables is added here. */
+static const char *const version_3[] = {
+    NULL,
+};
+
 /* clang-format on */
 
 static const char *const *const migrations[] = {
-    version_1, version_2}; /* [i]: from version i to i + 1 */
+    version_1, version_2, version_3}; /* [i]: from version i to i + 1 */
 
 int schema_version(void)
 {
