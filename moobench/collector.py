@@ -10,11 +10,12 @@ Then a table, one row a workload:
   ns/record   processor time of the whole collector: receiving, assembling, storing
   B/record    on disk, log included
   peak MiB    memory of the collector, ever
+  visible ms  from the end of a call of another client until a query finds it, while that load runs: the middle, and the most
 
 With --grow N one connection sends N million records (traces of 10 calls), and every few million are a row: the rate, the processor time and
 the memory since the row before, and how long questions took meanwhile: `kieker-query traces --slowest`, and the dashboard's first.
 
-    collector.py [--collector PATH] [--query PATH] [--load PATH] [--sink PATH] [--only NAME] [--scale F] [--grow MILLIONS]
+    collector.py [--collector PATH] [--query PATH] [--load PATH] [--sink PATH] [--only NAME] [--scale F] [--grow MILLIONS] [--out FILE]
 
 Everything runs on this machine, in a temporary directory (see TMPDIR), and is stopped at the end.
 """
@@ -28,7 +29,10 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.request
+
+import machine
+from counterparts import Collector, Sink
+from visible import Prober
 
 WORKLOADS = [
     # name, options of collector_load
@@ -50,6 +54,8 @@ WORKLOADS = [
 FIRST_QUESTIONS = ["status", "runs", "traces?limit=1", "traces?sort=duration&limit=10", "traces?failed=1&limit=1",
                    "traces?state=incomplete&limit=1", "traces?state=running&limit=1", "graph?level=container", "operations", "latency"]
 
+BEGAN_AT = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
 SETTINGS = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 4096"
 
 
@@ -59,75 +65,6 @@ def load(program, port, options):
         arguments += ["--" + name, str(value)]
     printed = subprocess.run(arguments, check=True, capture_output=True, text=True).stdout
     return dict(pair.split("=") for pair in printed.split())
-
-
-class Collector:
-    """A collector upon a database of its own."""
-
-    def __init__(self, program, directory):
-        ready = os.path.join(directory, "ready")
-        self.directory, self.database = directory, os.path.join(directory, "bench.db")
-        with open(os.path.join(directory, "log"), "w") as log:
-            self.process = subprocess.Popen(
-                [program, "--port", "0", "--http-port", "0", "--ready-file", ready, "--database", self.database],
-                stdout=subprocess.DEVNULL, stderr=log)
-        for _ in range(600):
-            if os.path.exists(ready) or self.process.poll() is not None:
-                break
-            time.sleep(0.05)
-        if not os.path.exists(ready):
-            self.stop()
-            with open(os.path.join(directory, "log")) as log:
-                raise SystemExit(f"collector.py: {program} did not start: {log.read()}")
-        with open(ready) as lines:
-            ports = dict(line.strip().split("=", 1) for line in lines)
-        self.port, self.http = ports["port"], ports["http_port"]
-
-    def ask(self, question):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.http}/api/v1/{question}", timeout=120) as reply:
-            return json.load(reply)
-
-    def stored(self):
-        return self.ask("status")["rows"][0]["records"]
-
-    def wait(self, expected):
-        """Until so many records are stored."""
-        deadline = time.monotonic() + 600
-        while (stored := self.stored()) < expected:
-            time.sleep(0.02)
-            if time.monotonic() > deadline:
-                raise SystemExit(f"collector.py: {stored:,} of {expected:,} records stored")
-
-    def processor(self):
-        """Seconds of processor time so far."""
-        with open(f"/proc/{self.process.pid}/stat") as line:
-            fields = line.read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def memory(self):
-        """The most that it has had, in MiB."""
-        with open(f"/proc/{self.process.pid}/status") as lines:
-            return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
-
-    def size(self):
-        return sum(os.path.getsize(os.path.join(self.directory, name)) for name in os.listdir(self.directory)
-                   if name.startswith("bench.db"))
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait()
-
-
-class Sink:
-    """A reader that throws everything away."""
-
-    def __init__(self, program):
-        self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.port = int(self.process.stdout.readline())
-
-    def stop(self):
-        self.process.stdin.close()
-        self.process.wait()
 
 
 def sqlite_limits(rows=2_000_000, pieces=800, piece=256 << 10):
@@ -152,34 +89,49 @@ def sqlite_limits(rows=2_000_000, pieces=800, piece=256 << 10):
     return rows_per_second, bytes_per_second
 
 
+def wait(collector, records):
+    """Until so many records are stored."""
+    stored = collector.stored(records, "records", 600)
+    if stored < records:
+        raise SystemExit(f"collector.py: {stored:,} of {records:,} records stored")
+
+
 def measure(options, workload):
+    """A row of the table."""
     with tempfile.TemporaryDirectory() as directory:
         collector = Collector(options.collector, directory)
         try:
-            begin, before = time.monotonic(), collector.processor()
+            begin, before, prober = time.monotonic(), collector.processor(), Prober(collector)
             records = int(load(options.load, collector.port, workload)["records"])
-            collector.wait(records)
+            wait(collector, records)
             seconds, processor, memory = time.monotonic() - begin, collector.processor() - before, collector.memory()
+            prober.stop()
         finally:
             collector.stop()
-        return records, seconds, processor, collector.size(), memory
+        return {"records": records, "records_per_s": round(records / seconds), "ns_per_record": round(processor / records * 1e9, 1),
+                "bytes_per_record": round(collector.size() / records, 3), "peak_mib": round(memory, 1),
+                "visible_ms": [round(statistics.median(prober.ms)), round(max(prober.ms))]}
 
 
 def table(options):
+    """Prints the rows; what is kept of them."""
     rows, data = sqlite_limits()
     print(f"SQLite stores at most {rows:,.0f} bare rows/s, or {data / 1e6:,.0f} MB/s in pieces of 256 KiB\n")
-    print(f"{'workload':32} {'records':>12} {'records/s':>12} {'loopback':>12} {'ns/record':>10} {'B/record':>9} {'peak MiB':>9}")
-    sink = Sink(options.sink)
+    print(f"{'workload':32} {'records':>12} {'records/s':>12} {'loopback':>12} {'ns/record':>10} {'B/record':>9} {'peak MiB':>9} {'visible ms':>12}")
+    sink, taken = Sink(options.sink), []
     for name, workload in WORKLOADS:
         if options.only not in name:
             continue
         scaled = "calls" if workload["traces"] == 1 else "traces"
         workload = dict(workload, **{scaled: max(1, int(workload[scaled] * options.scale))})
         bare = load(options.load, sink.port, workload)
-        records, seconds, processor, size, memory = measure(options, workload)
-        print(f"{name:32} {records:12,} {records / seconds:12,.0f} {records / float(bare['seconds']):12,.0f}"
-              f" {processor / records * 1e9:10.0f} {size / records:9.2f} {memory:9.0f}", flush=True)
+        row = measure(options, workload)
+        row.update(workload=name, loopback_per_s=round(row["records"] / float(bare["seconds"])))
+        taken.append(row)
+        print(f"{name:32} {row['records']:12,} {row['records_per_s']:12,} {row['loopback_per_s']:12,} {row['ns_per_record']:10.0f}"
+              f" {row['bytes_per_record']:9.2f} {row['peak_mib']:9.0f} {'%d / %d' % tuple(row['visible_ms']):>12}", flush=True)
     sink.stop()
+    return {"sqlite": {"rows_per_s": round(rows), "bytes_per_s": round(data)}, "workloads": taken}
 
 
 def milliseconds(work):
@@ -197,9 +149,9 @@ def grow_by(collector, options, total, client):
     """Rows of the table while `client` (a thread) sends."""
     step = max(1, total // 20)
     last, begin, before, target = 0, time.monotonic(), collector.processor(), min(1_000_000, step)
-    slowest, first = [], {question: [] for question in FIRST_QUESTIONS}
+    rows, slowest, first = [], [], {question: [] for question in FIRST_QUESTIONS}
     while last < total:
-        stored = collector.stored()
+        stored = collector.stored(0, "records")
         if stored < min(target, total):
             if not client.is_alive() and stored == last and time.monotonic() - begin > 600:
                 raise SystemExit(f"collector.py: {stored:,} of {total:,} records stored")
@@ -210,13 +162,19 @@ def grow_by(collector, options, total, client):
         for question, took in first.items():
             took.append(milliseconds(lambda question=question: collector.ask(question)))
         asked = sum(took[-1] for took in first.values())
-        print(f"{stored:14,} {(stored - last) / (now - begin):12,.0f} {(processor - before) / (stored - last) * 1e9:10.0f}"
-              f" {collector.size() / stored:9.2f} {collector.memory():9.0f} {slowest[-1]:12.0f} {asked:12.0f}", flush=True)
+        row = {"records": stored, "records_per_s": round((stored - last) / (now - begin)),
+               "ns_per_record": round((processor - before) / (stored - last) * 1e9, 1), "bytes_per_record": round(collector.size() / stored, 3),
+               "peak_mib": round(collector.memory(), 1), "slowest_ms": round(slowest[-1]),
+               "page_ms": round(sum(took[-1] for took in first.values()))}
+        rows.append(row)
+        print(f"{stored:14,} {row['records_per_s']:12,} {row['ns_per_record']:10.0f} {row['bytes_per_record']:9.2f} {row['peak_mib']:9.0f}"
+              f" {row['slowest_ms']:12} {row['page_ms']:12}", flush=True)
         last, begin, before, target = stored, now, processor, (stored // step + 1) * step
-    return slowest, first
+    return rows, slowest, first
 
 
 def grow(options):
+    """Prints the rows; what is kept of them."""
     total = options.grow * 1_000_000 // 21 * 21
     workload = dict(traces=total // 21, calls=10, depth=10)
     print(f"\n{'records':>14} {'records/s':>12} {'ns/record':>10} {'B/record':>9} {'peak MiB':>9} {'slowest ms':>12} {'page ms':>12}")
@@ -225,13 +183,14 @@ def grow(options):
         try:
             client = threading.Thread(target=load, args=(options.load, collector.port, workload), daemon=True)
             client.start()
-            slowest, first = grow_by(collector, options, total, client)
+            rows, slowest, first = grow_by(collector, options, total, client)
             client.join()
         finally:
             collector.stop()
     print(f"\nwhile that load ran, ms: {'middle':>28} {'most':>8}")
     for name, took in [("kieker-query traces --slowest", slowest), *first.items()]:
         print(f"  {name:42} {statistics.median(took):8.0f} {max(took):8.0f}")
+    return {"grow": rows, "asked_ms": {name: [round(statistics.median(took)), round(max(took))] for name, took in [("traces --slowest", slowest), *first.items()]}}
 
 
 def main():
@@ -244,11 +203,14 @@ def main():
     parser.add_argument("--scale", type=float, default=1, help="times so many traces")
     parser.add_argument("--grow", type=int, default=0, metavar="MILLIONS",
                         help="how the rate holds over so many million records, instead of the table")
+    parser.add_argument("--out", metavar="FILE", help="write the figures there, as JSON")
     options = parser.parse_args()
-    if options.grow:
-        grow(options)
-    else:
-        table(options)
+    surroundings = machine.describe()
+    taken = grow(options) if options.grow else table(options)
+    if options.out:
+        with open(options.out, "w", encoding="utf-8") as file:
+            json.dump(dict(format="kieker-collector-bench 1", began_at=BEGAN_AT, machine=surroundings, **taken), file, indent=1)
+            file.write("\n")
     return 0
 
 
