@@ -251,7 +251,7 @@ void assembler_name_session(struct stream *stream, const char *session)
 void assembler_go_on(struct stream *stream)
 {
     list_fini(&stream->resolved);
-    stream->redefined = 0;
+    stream->emptied = 0;
     map_fini(&stream->pairs);
     for (struct open_trace *trace = stream->traces; trace; trace = trace->next)
         for (size_t i = 0; i < trace->frames.count; i++)

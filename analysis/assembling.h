@@ -50,6 +50,7 @@ struct resolved {
     int whole; /* of an operation execution, whose one string names the class, too */
     uint32_t host;
     uint32_t operation, deployed;
+    uint32_t made; /* the registry's `redefined` then: texts that came later are others */
 };
 
 #define AGENT_COUNTERS_MAX 64
@@ -66,7 +67,7 @@ struct stream {
     char *peer, *agent;                  /* agent: NULL if it said nothing */
     char session[TALK_SESSION_SIZE + 1]; /* "": it ends with its connection */
     int changed;
-    uint32_t redefined;      /* the registry's count when `resolved` was begun */
+    uint32_t emptied;        /* the registry's count when `resolved` was begun */
     struct open_trace *last; /* the trace of the record before */
     struct open_trace *traces;
     struct map ids;                 /* trace id -> slot, of traces of events */

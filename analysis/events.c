@@ -7,6 +7,10 @@
 #define PLAIN_EVENT 0x1Fu /* timestamp, traceId, orderIndex, operationSignature, classSignature */
 #define PLAIN_FAILED (PLAIN_EVENT | 1u << EVENT_CAUSE)
 
+/* Open calls among which the one is looked for that an event ends, once a trace has had an event
+ * that ended none: else each such event would cost as much as the trace is deep. */
+#define SEARCHED_CALLS 1024
+
 static struct open_trace *trace_of(struct assembler *a, struct stream *stream, int64_t id)
 {
     struct open_trace *trace = stream->last;
@@ -147,7 +151,7 @@ static int64_t frames_above(
 {
     int32_t signature_id = record_i32(record, EVENT_OPERATION),
             class_id = record_i32(record, EVENT_CLASS);
-    size_t count = trace->frames.count;
+    size_t count = trace->frames.count, last = 0;
     struct resolved ended;
 
     if (count == 0)
@@ -158,7 +162,9 @@ static int64_t frames_above(
         return 0;
     if (resolve(stream, record, EVENT_OPERATION, EVENT_CLASS, trace->row.host, &ended) < 0)
         return -1;
-    for (size_t i = count; i-- > 0;)
+    if (trace->row.flaws & FLAW_ORPHAN_AFTER && count > SEARCHED_CALLS)
+        last = count - SEARCHED_CALLS;
+    for (size_t i = count; i-- > last;)
         if (trace->frames.items[i].operation == ended.operation)
             return (int64_t)(count - 1 - i);
     return -1;

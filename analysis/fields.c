@@ -36,15 +36,26 @@ int64_t stream_time(struct stream *stream, int64_t timestamp)
     return __builtin_mul_overflow(timestamp, stream->row.unit, &ns) ? timestamp : ns;
 }
 
+/* The name of an announced string, which remembers it: one text may be long, and in every record.
+ */
+static uint32_t name_of_entry(struct model *model, struct registry_entry *entry)
+{
+    if (entry->name == 0)
+        entry->name = model_name(model, entry->text, entry->length);
+    else if (entry->name == model->stand_in)
+        model->refused_names++;
+    return entry->name;
+}
+
 /* The name of a string that a record refers to; of one that was not announced, a name that says so:
  * it may get its text later, so from then on equal ids need not mean the same. */
 static uint32_t name_of(struct stream *stream, struct registry *registry, int32_t id)
 {
-    const struct registry_entry *entry = registry_get(registry, id);
+    struct registry_entry *entry = registry_get(registry, id);
     char unknown[16];
 
     if (entry)
-        return model_name(&stream->assembler->model, entry->text, entry->length);
+        return name_of_entry(&stream->assembler->model, entry);
     assembler_count(stream->assembler, stream, "unknown_string", 1);
     if (registry->redefined == 0)
         registry->redefined = 1;
@@ -120,14 +131,24 @@ int fields_code(
     return 0;
 }
 
-/* Ids have got new texts: all that was made of the old ones is asked anew. */
+/* Ids are given anew: nothing holds that was made of the old ones. */
 static void forget(struct stream *stream, struct registry *registry)
 {
     for (uint32_t i = 0; i < registry->count; i++)
         registry->entries[i].symbol = REGISTRY_NO_SYMBOL;
     stream->resolved.count = 0;
     map_fini(&stream->pairs);
-    stream->redefined = registry->redefined;
+    stream->emptied = registry->emptied;
+}
+
+/* Whether an id has got a new text since. Only what is asked for again is looked at: a client may
+ * redefine one string as often as it likes. */
+static int is_stale(const struct resolved *known, const struct registry *registry,
+    const struct registry_entry *entry)
+{
+    const struct registry_entry *class = registry_get(registry, known->class_id);
+
+    return entry->since > known->made || (class && class->since > known->made);
 }
 
 /* Where the stream keeps what (signature, class) mean: at the signature's entry, else in the map of
@@ -175,14 +196,15 @@ static uint32_t operation_of(
     struct model *model = &stream->assembler->model;
     uint32_t name = field_name(stream, record, signature);
     uint32_t class_name = class == signature ? 0 : field_name(stream, record, class);
-    struct model_name own = model->names.items[name], class_own = model->names.items[class_name];
-    const char *text = own.text ? own.text : "";
-    struct signature parsed = {
-        .component = class_own.text ? class_own.text : "", .component_length = class_own.length};
 
-    if (class == signature)
-        signature_parse(text, own.length, "", 0, &parsed);
-    return model_operation(model, text, own.length, parsed.component, parsed.component_length);
+    if (class == signature && name != 0) {
+        struct model_name own = model->names.items[name];
+        struct signature parsed;
+
+        signature_parse(own.text, own.length, "", 0, &parsed);
+        class_name = model_name(model, parsed.component, parsed.component_length);
+    }
+    return model_operation(model, name, class_name);
 }
 
 /*
@@ -196,9 +218,9 @@ int resolve(struct stream *stream, const struct record *record, unsigned signatu
     struct model *model = &stream->assembler->model;
     struct registry_entry *entry;
     struct resolved *known;
-    int whole = class == signature, taken;
+    int whole = class == signature, taken, fresh;
 
-    if (record->registry->redefined != stream->redefined)
+    if (record->registry->emptied != stream->emptied)
         forget(stream, record->registry);
     entry = registry_get(record->registry, signature_id);
     known = entry ? find_resolved(stream, entry, signature_id, class_id) : NULL;
@@ -206,12 +228,15 @@ int resolve(struct stream *stream, const struct record *record, unsigned signatu
     taken = known && known->whole != whole;
     if (taken)
         known = NULL;
-    if (known && known->host == host) {
+    fresh =
+        known && (record->registry->redefined == 0 || !is_stale(known, record->registry, entry));
+    if (fresh && known->host == host) {
         *resolved = *known;
         return 0;
     }
-    *resolved = (struct resolved){.class_id = class_id, .whole = whole, .host = host};
-    resolved->operation = known ? known->operation : operation_of(stream, record, signature, class);
+    *resolved = (struct resolved){
+        .class_id = class_id, .whole = whole, .host = host, .made = record->registry->redefined};
+    resolved->operation = fresh ? known->operation : operation_of(stream, record, signature, class);
     if (resolved->operation == 0 ||
         (resolved->deployed = model_deployed(model, resolved->operation, host)) == 0)
         return -1;

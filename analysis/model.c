@@ -66,7 +66,7 @@ void model_fini(struct model *model)
 
 static uint64_t hash(const char *text, size_t length)
 {
-    uint64_t h = 0xCBF29CE484222325u; /* FNV-1a */
+    uint64_t h = 0xCBF29CE484222325u ^ map_secret; /* FNV-1a */
 
     for (size_t i = 0; i < length; i++)
         h = (h ^ (unsigned char)text[i]) * 0x100000001B3u;
@@ -108,6 +108,18 @@ static uint32_t add_name(struct model *model, const char *text, size_t length, u
     return id;
 }
 
+/* The name that stands in the place of refused ones. */
+static uint32_t refused_name(struct model *model)
+{
+    uint64_t key;
+
+    if (model->stand_in == 0)
+        model->stand_in = find_name(model, too_many, sizeof(too_many) - 1, &key);
+    if (model->stand_in == 0)
+        model->stand_in = add_name(model, too_many, sizeof(too_many) - 1, key);
+    return model->stand_in;
+}
+
 uint32_t model_name(struct model *model, const char *text, size_t length)
 {
     uint64_t key;
@@ -121,9 +133,7 @@ uint32_t model_name(struct model *model, const char *text, size_t length)
     if (model->names.count > model->limits.names ||
         model->name_bytes + length > model->limits.name_bytes) {
         model->refused_names++;
-        length = sizeof(too_many) - 1;
-        id = find_name(model, too_many, length, &key);
-        return id ? id : add_name(model, too_many, length, key);
+        return refused_name(model);
     }
     return add_name(model, text, length, key);
 }
@@ -142,23 +152,34 @@ static uint32_t add_operation(struct model *model, const struct model_operation 
     return id;
 }
 
-uint32_t model_operation(struct model *model, const char *signature, size_t signature_length,
-    const char *class_signature, size_t class_length)
+static struct signature parse(const struct model *model, const struct model_operation *operation)
 {
-    struct model_operation operation = {.signature = model_name(model, signature, signature_length),
-        .class_signature = model_name(model, class_signature, class_length)};
+    struct model_name signature = model->names.items[operation->signature],
+                      class = model->names.items[operation->class_signature];
     struct signature parsed;
-    uint32_t id;
 
-    if (model->operations.count > model->limits.operations) {
-        model->refused_names++;
-        operation.signature = model_name(model, too_many, sizeof(too_many) - 1);
-        operation.class_signature = 0;
-    }
-    id = map_get(&model->operation_ids, PAIR(operation.signature, operation.class_signature));
+    signature_parse(signature.text ? signature.text : "", signature.length,
+        class.text ? class.text : "", class.length, &parsed);
+    return parsed;
+}
+
+uint32_t model_operation(struct model *model, uint32_t signature, uint32_t class_signature)
+{
+    struct model_operation operation = {.signature = signature, .class_signature = class_signature};
+    uint32_t id = map_get(&model->operation_ids, PAIR(signature, class_signature));
+    struct signature parsed;
+
     if (id != MAP_NONE)
         return id;
-    signature_parse(signature, signature_length, class_signature, class_length, &parsed);
+    if (model->operations.count > model->limits.operations) {
+        model->refused_names++;
+        operation.signature = refused_name(model);
+        operation.class_signature = 0;
+        id = map_get(&model->operation_ids, PAIR(operation.signature, 0));
+        if (id != MAP_NONE)
+            return id;
+    }
+    parsed = parse(model, &operation);
     operation.name = model_name(model, parsed.operation, parsed.operation_length);
     operation.component = model_name(model, parsed.component, parsed.component_length);
     return add_operation(model, &operation);

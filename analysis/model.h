@@ -74,6 +74,7 @@ struct model {
     size_t name_bytes;
     struct model_limits limits;
     uint64_t folded_calls, refused_names, refused_classes; /* what the bounds kept out */
+    uint32_t stand_in; /* the name of those that were refused; 0: none was */
 };
 
 /* 0, or -1 when memory is short. */
@@ -93,8 +94,7 @@ int model_load_run(struct model *model, uint32_t id, uint32_t name);
 /* The id of a thing, made if it is new; 0 when memory is short. A bound reached gives the id of a
  * stand-in (and is counted). */
 uint32_t model_name(struct model *model, const char *text, size_t length);
-uint32_t model_operation(struct model *model, const char *signature, size_t signature_length,
-    const char *class_signature, size_t class_length);
+uint32_t model_operation(struct model *model, uint32_t signature, uint32_t class_signature);
 uint32_t model_run(struct model *model, uint32_t name);
 uint32_t model_entry(struct model *model, uint32_t run);
 uint32_t model_deployed(struct model *model, uint32_t operation, uint32_t host);

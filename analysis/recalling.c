@@ -53,13 +53,8 @@ static int learn(struct records *records, uint32_t name)
 /* Texts can be any number: those of long ago are forgotten, between records. */
 static void forget_texts(struct records *records)
 {
-    uint32_t redefined = records->strings.redefined;
-
-    if (records->strings.count <= TEXTS_KEPT && records->strings.bytes <= TEXT_BYTES_KEPT)
-        return;
-    registry_fini(&records->strings);
-    registry_init(&records->strings);
-    records->strings.redefined = redefined + 1;
+    if (records->strings.count > TEXTS_KEPT || records->strings.bytes > TEXT_BYTES_KEPT)
+        registry_empty(&records->strings);
 }
 
 const struct record_type *records_type(struct records *records, uint32_t name)

@@ -141,7 +141,7 @@ static struct spans_trace *open_trace(struct spans *spans, const unsigned char *
 /* The trace of that id, opened if need be. Different ids of one hash take neighbours. */
 static struct spans_trace *trace_of(struct spans *spans, const unsigned char *id)
 {
-    uint64_t key = map_mix(number_of(id) ^ map_mix(number_of(id + 8)));
+    uint64_t key = map_mix(number_of(id) * map_secret ^ map_mix(number_of(id + 8)));
     uint32_t place;
 
     for (; (place = map_get(&spans->places, key)) != MAP_NONE; key++)

@@ -23,7 +23,7 @@ void build_fini(struct build *build)
 
 static uint64_t hash(const char *text, size_t length)
 {
-    uint64_t sum = 0xCBF29CE484222325u;
+    uint64_t sum = 0xCBF29CE484222325u ^ map_secret;
 
     for (size_t i = 0; i < length; i++)
         sum = (sum ^ (unsigned char)text[i]) * 0x100000001B3u;
@@ -33,10 +33,7 @@ static uint64_t hash(const char *text, size_t length)
 /* Strings can be any number: those of long ago are forgotten. */
 static void forget_strings(struct build *build)
 {
-    uint32_t redefined = build->strings.redefined;
-
-    registry_fini(&build->strings);
-    build->strings.redefined = redefined + 1;
+    registry_empty(&build->strings);
     map_fini(&build->ids);
 }
 

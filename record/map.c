@@ -4,9 +4,22 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #define FIRST_SIZE 16
 #define TIDY_SIZE 1024 /* from here on it matters */
+
+uint64_t map_secret = 0xD6E8FEB86659FD93u;
+
+void map_draw_secret(void)
+{
+    uint64_t drawn;
+
+    /* Without random numbers, which a kernel has from soon after its boot, keys stay as they are.
+     */
+    if (getrandom(&drawn, sizeof(drawn), GRND_NONBLOCK) == sizeof(drawn))
+        map_secret = drawn | 1;
+}
 
 void map_init(struct map *map)
 {
@@ -21,7 +34,7 @@ void map_fini(struct map *map)
 
 static struct map_slot *slot_of(const struct map *map, uint64_t key)
 {
-    size_t i = map_mix(key) & map->mask;
+    size_t i = map_home(map->mask, key);
 
     while (map->slots[i].value != MAP_NONE && map->slots[i].key != key)
         i = (i + 1) & map->mask;
@@ -70,7 +83,7 @@ void map_remove(struct map *map, uint64_t key)
     hole = (size_t)(slot - map->slots);
     for (next = (hole + 1) & map->mask; map->slots[next].value != MAP_NONE;
          next = (next + 1) & map->mask) {
-        size_t home = map_mix(map->slots[next].key) & map->mask;
+        size_t home = map_home(map->mask, map->slots[next].key);
 
         if (((next - home) & map->mask) >= ((next - hole) & map->mask)) {
             map->slots[hole] = map->slots[next];

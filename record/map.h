@@ -2,6 +2,9 @@
 /*
  * A map from 64-bit keys to 32-bit values: open addressing, linear probing, at most half full. It
  * is what the way of a record uses wherever a number must be found by a number. Not thread-safe.
+ *
+ * Clients choose many of the keys. So that none can choose keys that all lie in one place, where
+ * each costs as much as there are, whoever serves clients draws a secret at its start.
  */
 #ifndef KIEKER_RECORD_MAP_H
 #define KIEKER_RECORD_MAP_H
@@ -41,6 +44,21 @@ static inline size_t map_bytes(const struct map *map)
 /* Gives memory back where most of it is empty: call it where keys are taken out. */
 void map_tidy(struct map *map);
 
+/* By what keys are strewn: odd, and what it was from the start unless map_draw_secret was called.
+ */
+extern uint64_t map_secret;
+
+/* Before the first map is used, and before there is a second thread. */
+void map_draw_secret(void);
+
+/* Where the key belongs in a map of mask + 1 slots. */
+static inline size_t map_home(size_t mask, uint64_t key)
+{
+    key *= map_secret;
+    key = (key ^ (key >> 32)) * 0x9E3779B97F4A7C15u;
+    return (size_t)(key >> __builtin_clzll(mask));
+}
+
 static inline uint64_t map_mix(uint64_t key)
 {
     key *= 0x9E3779B97F4A7C15u;
@@ -52,7 +70,7 @@ static inline uint32_t map_get(const struct map *map, uint64_t key)
 {
     if (map->slots == NULL)
         return MAP_NONE;
-    for (size_t i = map_mix(key) & map->mask;; i = (i + 1) & map->mask) {
+    for (size_t i = map_home(map->mask, key);; i = (i + 1) & map->mask) {
         const struct map_slot *slot = &map->slots[i];
 
         if (slot->value == MAP_NONE || slot->key == key)

@@ -20,6 +20,17 @@ void registry_fini(struct registry *registry)
     registry_init(registry);
 }
 
+void registry_empty(struct registry *registry)
+{
+    struct registry emptied = {.entries_max = registry->entries_max,
+        .text_max = registry->text_max,
+        .redefined = registry->redefined + 1,
+        .emptied = registry->emptied + 1};
+
+    registry_fini(registry);
+    *registry = emptied;
+}
+
 struct registry_entry *registry_find_sparse(const struct registry *registry, int32_t id)
 {
     uint32_t position = map_get(&registry->sparse, (uint32_t)id);
@@ -74,6 +85,7 @@ static struct registry_entry *new_entry(struct registry *registry, int32_t id)
 int registry_put(struct registry *registry, int32_t id, const char *text, size_t length)
 {
     struct registry_entry *entry = registry_get(registry, id);
+    uint32_t symbol = entry ? entry->symbol : REGISTRY_NO_SYMBOL;
     char *copy;
 
     if (entry && entry->length == length && memcmp(entry->text, text, length) == 0)
@@ -94,7 +106,8 @@ int registry_put(struct registry *registry, int32_t id, const char *text, size_t
     free(entry->text);
     *entry = (struct registry_entry){.text = copy,
         .length = (uint32_t)length,
-        .symbol = REGISTRY_NO_SYMBOL,
+        .symbol = symbol,
+        .since = registry->redefined,
         .type = record_type_find(copy, length)};
     return 0;
 }

@@ -17,7 +17,11 @@
 struct registry_entry {
     char *text; /* with a NUL after `length` bytes */
     uint32_t length;
-    uint32_t symbol; /* what the stream's reader made of it; REGISTRY_NO_SYMBOL until it has */
+    /* The stream's reader's own: */
+    uint32_t symbol; /* what it made of the id, also when that gets a new text; REGISTRY_NO_SYMBOL
+                        until it has */
+    uint32_t name;   /* what it calls the text; 0 until it does */
+    uint32_t since;  /* the registry's `redefined` when the text came */
     const struct record_type *type; /* the record type of that name, or NULL */
 };
 
@@ -33,10 +37,14 @@ struct registry {
     int32_t base; /* the first entry's id */
     /* How often an id has got a new text; not 0 either once a reader has asked for one in vain. */
     uint32_t redefined;
+    uint32_t emptied; /* how often all were forgotten: see registry_empty */
 };
 
 void registry_init(struct registry *registry);
 void registry_fini(struct registry *registry);
+
+/* Forgets all strings: ids may then be given anew. */
+void registry_empty(struct registry *registry);
 
 /*
  * Keeps a copy of the text under `id`; an id that is announced again means the new text from then

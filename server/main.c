@@ -73,6 +73,7 @@ int main(int argc, char **argv)
     enum settings_action action;
     int status = EXIT_SUCCESS;
 
+    map_draw_secret();
     collector.argc = argc;
     collector.argv = argv;
     if (settings_load(&collector.settings, argc, argv, &action, collector.error,

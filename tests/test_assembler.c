@@ -732,6 +732,73 @@ START_TEST(test_redefined_names)
 }
 END_TEST
 
+/* Texts that change at every turn: each event means those of its time, and an operation comes back
+ * with its text. Also where a class has never been announced. */
+START_TEST(test_redefined_in_turns)
+{
+    static const char *const signatures[] = {"one", "two"}, *const classes[] = {"A", "B", "C"};
+    uint64_t calls[2][3] = {0};
+    struct bench bench;
+
+    put_begin(1 << 20);
+    bench_open(&bench);
+    for (int turn = 0; turn < 600; turn++) {
+        at = wire_put_entry(at, OPERATIONS, signatures[turn % 2], 3);
+        if (_i)
+            at = wire_put_entry(at, OPERATIONS + 1, classes[turn % 3], 1);
+        put_metadata(turn);
+        put_event(CLASS_BEFORE, turn, 1000 + turn, 0, 0);
+        put_event(CLASS_AFTER, turn, 1001 + turn, 1, 0);
+        calls[turn % 2][_i ? turn % 3 : 0]++;
+    }
+    bench_feed(&bench, out, (size_t)(at - out), 0);
+    ck_assert_uint_le(assembler_stream_bytes(bench.stream), 4096);
+    bench_end(&bench);
+    ck_assert_uint_eq(bench.operations.count - 1, _i ? 6 : 2);
+    ck_assert_uint_eq(bench.batches.items[0]->classes.count, _i ? 6 : 2);
+    for (size_t i = 0; i < bench.batches.items[0]->path_stats.count; i++) {
+        const struct batch_path_stat *stat = &bench.batches.items[0]->path_stats.items[i];
+        const struct model_operation *operation =
+            &bench.operations
+                 .items[bench.batches.items[0]->paths.items[stat->path - 1].path.operation];
+        const char *name = bench.names.items[operation->name],
+                   *component = bench.names.items[operation->component];
+
+        ck_assert_uint_eq(stat->durations.count, calls[*name == 't'][_i ? *component - 'A' : 0]);
+    }
+    bench_close(&bench);
+}
+END_TEST
+
+/* An After that ends no open call costs no more than it must in a deep trace; before the first
+ * such, the call that is meant is found however deep it is. */
+START_TEST(test_ends_of_deep_calls)
+{
+    enum { DEPTH = 5000 };
+    struct totals totals;
+    struct bench bench;
+    int32_t order = 0;
+
+    put_begin(1 << 20);
+    put_metadata(1);
+    put_event(CLASS_BEFORE, 1, order, order, 0), order++;
+    put_event(CLASS_BEFORE, 1, order, order, 1), order++;
+    for (int i = 0; i < DEPTH; i++, order++)
+        put_event(CLASS_BEFORE, 1, order, order, 2);
+    if (_i)
+        put_event(CLASS_AFTER, 1, order, order, 3), order++;
+    put_event(CLASS_AFTER, 1, order, order, 1);
+    bench_open(&bench);
+    bench_feed(&bench, out, (size_t)(at - out), 0);
+    bench_end(&bench);
+    bench_totals(&bench, &totals);
+    ck_assert_uint_eq(totals.path_calls, _i ? 0 : DEPTH + 1);
+    ck_assert_uint_eq(bench.batches.items[0]->finished.items[0].trace.flaws,
+        FLAW_OPEN_CALLS | (_i ? FLAW_ORPHAN_AFTER : FLAW_MISSING_AFTER));
+    bench_close(&bench);
+}
+END_TEST
+
 /* ---- going on where another assembler was */
 
 static void load_model(const struct bench *bench, struct model *model)
@@ -1169,6 +1236,8 @@ int main(void)
     tcase_add_test(tests, test_agent_says_who_it_is);
     tcase_add_test(tests, test_events_and_executions_are_of_one_operation);
     tcase_add_loop_test(tests, test_redefined_names, 0, 2);
+    tcase_add_loop_test(tests, test_redefined_in_turns, 0, 2);
+    tcase_add_loop_test(tests, test_ends_of_deep_calls, 0, 2);
     tcase_add_loop_test(tests, test_restored, 0, 10);
     tcase_add_loop_test(tests, test_restored_from_damage, 0, 3);
     tcase_set_timeout(tests, 120);
