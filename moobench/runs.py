@@ -61,10 +61,9 @@ class Native:
         return [self.program] + words, {key: value for key, value in os.environ.items() if not key.startswith("KIEKER_")}
 
 
-def _start(command, environment):
+def _start(command, environment, directory):
     """Runs it to its end. Raises Missing with the last line of what it said when it fails."""
-    # The Kieker Python pack looks for modules in the working directory alone.
-    done = subprocess.run(command, env=environment, cwd=HERE, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    done = subprocess.run(command, env=environment, cwd=directory, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     if done.returncode != 0:
         raise Missing((done.stderr.strip().splitlines() or ["exit status %d" % done.returncode])[-1])
 
@@ -104,7 +103,9 @@ def run(setup, interpreter, load, ends, keep=None):
         words = [str(number) for number in (calls, load.depth, load.method_time, count)] + [kind, raw] + setup.observer
         command, environment = interpreter.command(setup, words)
         names = {"directory": directory, "ini": ini, "sink": sink, "collector": collector}
-        _start([word.format(**names) for word in command], environment)
+        # The Kieker Python pack looks for modules in the working directory alone, and leaves a file there.
+        os.symlink(os.path.join(HERE, "monitored.py"), os.path.join(directory, "monitored.py"))
+        _start([word.format(**names) for word in command], environment, directory)
         with open(raw + ".json") as file:
             said = json.load(file)
         found = figures.describe(read_raw(raw, count))
