@@ -83,10 +83,10 @@ static void note_commit(struct committer *c, int64_t took, uint64_t records)
 static void note_failure(struct committer *c, const char *sentence, int is_full)
 {
     c->failures++;
+    c->is_full = is_full;
     if (c->failing)
         return;
     c->failing = 1;
-    c->is_full = is_full;
     c->failing_since = clock_monotonic();
     snprintf(c->problem, sizeof(c->problem), "%s", sentence);
     log_error("store",
@@ -117,6 +117,79 @@ static struct batch *take_out(struct committer *c)
     return batch;
 }
 
+/* Without the lock: a piece of work on the store that may fail, which is said once an episode. */
+static int do_piece(struct committer *c, int (*work)(struct store *store))
+{
+    int more = work(c->store);
+
+    if (more < 0 && work == store_retire && store_is_full(c->store))
+        more = store_relieve(c->store);
+    if (more < 0 && !c->is_untidy)
+        log_warn("store", log_field("event", "tidying failed: tried again"),
+            log_field("error", store_error(c->store)));
+    c->is_untidy = more < 0;
+    return more;
+}
+
+static void note_retired(struct committer *c, const struct store_retired *retired)
+{
+    if (retired->excess > 0 && c->retired.excess == 0)
+        log_warn("store",
+            log_field("event", "beyond --retain-size with nothing left to let go: what is running "
+                               "is kept; raise the limit or end the program"),
+            log_field("excess_bytes", retired->excess));
+    if (retired->excess == 0 && c->retired.excess > 0)
+        log_info("store", log_field("event", "within --retain-size again"));
+    c->retired = *retired;
+}
+
+/* Tells the store of them, if they are new. */
+static void pass_limits_on(struct committer *c)
+{
+    struct store_limits limits = c->limits;
+    int changed = c->limits_changed, done = 0;
+
+    c->limits_changed = 0;
+    if (!changed)
+        return;
+    pthread_mutex_unlock(&c->lock);
+    done = store_keep(c->store, &limits);
+    pthread_mutex_lock(&c->lock);
+    if (done < 0)
+        log_warn("store", log_field("event", "the limits of what is kept could not be changed"),
+            log_field("error", store_error(c->store)));
+}
+
+/* The disk is full: what is beyond the limits goes now, so that the next try may succeed. */
+static void relieve(struct committer *c)
+{
+    int more = 1;
+
+    pass_limits_on(c);
+    while (more > 0 && !c->given_up) {
+        struct store_retired retired;
+
+        pthread_mutex_unlock(&c->lock);
+        more = store_relieve(c->store);
+        store_retired(c->store, &retired);
+        pthread_mutex_lock(&c->lock);
+        note_retired(c, &retired);
+    }
+}
+
+/* Tries once, without the lock; on a full disk once more when what can go has gone. */
+static int try_commit(struct committer *c, struct batch *batch)
+{
+    if (store_commit(c->store, batch) == 0)
+        return 0;
+    if (!store_is_full(c->store))
+        return -1;
+    pthread_mutex_lock(&c->lock);
+    relieve(c);
+    pthread_mutex_unlock(&c->lock);
+    return store_commit(c->store, batch);
+}
+
 /*
  * Commits the first batch of the queue, as often as it takes. The lock is held on entry and exit.
  */
@@ -130,7 +203,7 @@ static void commit_first(struct committer *c)
         int done;
 
         pthread_mutex_unlock(&c->lock);
-        done = store_commit(c->store, batch);
+        done = try_commit(c, batch);
         pthread_mutex_lock(&c->lock);
         if (done == 0) {
             note_commit(c, clock_monotonic() - began, batch->record_count);
@@ -151,43 +224,15 @@ static void commit_first(struct committer *c)
     }
 }
 
-/* Without the lock: a piece of work on the store that may fail, which is said once an episode. */
-static int do_piece(struct committer *c, int (*work)(struct store *store))
-{
-    int more = work(c->store);
-
-    if (more < 0 && !c->is_untidy)
-        log_warn("store", log_field("event", "tidying failed: tried again"),
-            log_field("error", store_error(c->store)));
-    c->is_untidy = more < 0;
-    return more;
-}
-
-static void note_retired(struct committer *c, const struct store_retired *retired)
-{
-    if (retired->excess > 0 && c->retired.excess == 0)
-        log_warn("store",
-            log_field("event", "beyond --retain-size with nothing left to let go: what is running "
-                               "is kept; raise the limit or end the program"),
-            log_field("excess_bytes", retired->excess));
-    if (retired->excess == 0 && c->retired.excess > 0)
-        log_info("store", log_field("event", "within --retain-size again"));
-    c->retired = *retired;
-}
-
 /* Lets go what is beyond the limits, for a while or, if nothing waits, to the end. */
 static void retire(struct committer *c)
 {
     int64_t until = clock_monotonic() + RETIRE_MS * CLOCK_MS;
-    struct store_limits limits = c->limits;
     struct store_retired retired;
-    int more = 1, changed = c->limits_changed;
+    int more = 1;
 
-    c->limits_changed = 0;
+    pass_limits_on(c);
     pthread_mutex_unlock(&c->lock);
-    if (changed && store_keep(c->store, &limits) < 0)
-        log_warn("store", log_field("event", "the limits of what is kept could not be changed"),
-            log_field("error", store_error(c->store)));
     while (more > 0 && clock_monotonic() < until)
         more = do_piece(c, store_retire);
     store_retired(c->store, &retired);

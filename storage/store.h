@@ -65,6 +65,13 @@ int store_keep(struct store *store, const struct store_limits *limits);
  * 0: none now; -1 failed. What is running is never touched. */
 int store_retire(struct store *store);
 
+/*
+ * After a failure for want of disk space, before it is tried again: lets go what is beyond the
+ * limits, with room that is held for it, and gives back what is free in the database. A piece of
+ * some 200 ms at most. 1: there is more; 0: that was all; -1 failed.
+ */
+int store_relieve(struct store *store);
+
 /* What went since the store was opened. */
 struct store_retired {
     uint64_t by_age, by_size; /* traces */

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The collector when its disk is full, when it is killed, and when it is told to stop in the midst of work."""
+"""The collector when it is killed, when it is told to stop in the midst of work, and when it lets go of what is old."""
 import os
 import random
 import signal
@@ -177,84 +177,6 @@ class Stopped(unittest.TestCase):
                 self.assertEqual(collector.stop(), 0)
 
 
-def mount_small_disk(test, megabytes):
-    """A directory that takes so much; skips the test where that cannot be had."""
-    if os.geteuid() != 0:
-        test.skipTest("only root can mount a small disk")
-    directory = tempfile.mkdtemp(prefix="kieker-disk-")
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=%dm" % megabytes, "kieker-test", directory],
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
-    if done.returncode:
-        os.rmdir(directory)
-        test.skipTest("no small disk can be mounted here: " + done.stdout.strip())
-
-    def unmount():
-        subprocess.run(["umount", "-l", directory], check=False)
-        os.rmdir(directory)
-    test.addCleanup(unmount)
-    return directory
-
-
-class DiskFull(unittest.TestCase):
-    def test_paused_and_resumed_without_loss(self):
-        """Nothing is dropped: clients wait, it is said where people look, and goes on when there is room."""
-        disk = mount_small_disk(self, 64)
-        ballast = os.path.join(disk, "ballast")
-        with open(ballast, "wb") as f:
-            f.write(bytes(62 << 20))
-        with Collector("--queue-size", "256K", "--batch-size", "64K", directory=disk) as collector:
-            # Names of their own keep what is stored from being small.
-            dice = random.Random(1)
-            client, sent = Client(), 0
-            sock = collector.connect()
-            self.addCleanup(sock.close)
-            sock.settimeout(1)
-            waiting = b""
-            while not waiting or not collector.metric("disk_full"):
-                if not waiting:
-                    waiting = b"".join(client.trace(sent + n + 1, ["op%x" % dice.getrandbits(200) for _ in range(20)]) for n in range(100))
-                    sent += 100
-                try:
-                    waiting = waiting[sock.send(waiting):]
-                except socket.timeout:
-                    pass  # the collector reads nothing, for one reason or another
-            until(lambda: collector.metric("reading_paused") == 1, "the pause")
-            status, _, body = collector.ask("/healthz")
-            self.assertEqual(status, 503, body)
-            doing = collector.verb("status")["rows"][0]["collector"]
-            self.assertTrue(doing["disk_full"] and doing["paused"], doing)
-            self.assertTrue(doing["problem"])
-            self.assertEqual(len(collector.log_lines(" error store event=\"disk full")), 1)
-            os.unlink(ballast)
-            sock.settimeout(PATIENCE)
-            sock.sendall(waiting)
-            sock.close()
-            collector.settled(sent * 41)
-            self.assertEqual(collector.metric("disk_full"), 0)
-            self.assertEqual(collector.ask("/healthz")[0], 200)
-            self.assertEqual(sorted(trace_ids(collector)), list(range(1, sent + 1)))
-            self.assertTrue(collector.log_lines("storing again"))
-            self.assertEqual(collector.stop(), 0)
-
-
-    def test_stopped_while_full(self):
-        """It ends all the same, and says what could not be stored."""
-        disk = mount_small_disk(self, 8)
-        with open(os.path.join(disk, "ballast"), "wb", buffering=0) as ballast, Collector(directory=disk) as collector:
-            try:
-                while True:
-                    ballast.write(bytes(4096))
-            except OSError:
-                pass  # full
-            dice = random.Random(1)
-            client = Client()
-            with collector.connect() as sock:
-                sock.sendall(b"".join(client.trace(n, ["op%x" % dice.getrandbits(200) for _ in range(20)]) for n in range(1, 1001)))
-            until(lambda: collector.metric("disk_full") == 1, "the disk to be full")
-            self.assertEqual(collector.stop(), 1)
-            self.assertRegex(collector.log(), r"event=stopped lost_records=[1-9]")
-
-
 def noise(dice, traces, calls, first=1, start=1795360226000000000):
     """Whole traces that hardly get smaller, for their logging timestamps: (bytes, records). All names are announced in it."""
     client = Client()
@@ -365,41 +287,6 @@ class Retention(unittest.TestCase):
                               universal_newlines=True)
         self.assertEqual(done.returncode, 2)
         self.assertIn("16M", done.stdout)
-
-    def test_full_before_the_limit(self):
-        """Clients wait until somebody else makes room; then all is stored, and the limit holds."""
-        disk = mount_small_disk(self, 48)
-        ballast = os.path.join(disk, "ballast")
-        with open(ballast, "wb") as f:
-            f.write(bytes(40 << 20))
-        with Collector("--retain-size", "16M", "--queue-size", "256K", "--batch-size", "64K", directory=disk) as collector:
-            dice, number, sent = random.Random(7), 1, 0
-            sock = collector.connect()
-            self.addCleanup(sock.close)
-            sock.settimeout(1)
-            waiting = b""
-            while not waiting or not collector.metric("disk_full"):
-                if not waiting:
-                    waiting, records = noise(dice, 40, 500, number, 1795360226000000000 + number * 10**9)
-                    number, sent = number + 40, sent + records
-                try:
-                    waiting = waiting[sock.send(waiting):]
-                except socket.timeout:
-                    pass  # nothing is read
-            self.assertTrue(collector.verb("status")["rows"][0]["collector"]["problem"])
-            os.unlink(ballast)
-            sock.settimeout(PATIENCE)
-            sock.sendall(waiting)
-            while not collector.metric('retired_traces_total{reason="size"}'):
-                data, records = noise(dice, 40, 500, number, 1795360226000000000 + number * 10**9)
-                number, sent = number + 40, sent + records
-                sock.sendall(data)
-            sock.close()
-            collector.settled(sent)
-            self.assertEqual(collector.metric("disk_full"), 0)
-            self.assertEqual(len(collector.log_lines(" error store event=\"disk full")), 1)
-            self.assertEqual(len(collector.all_traces()) + collector.metric('retired_traces_total{reason="size"}'), number - 1)
-            self.assertEqual(collector.stop(), 0)
 
 
 class Clocks(unittest.TestCase):

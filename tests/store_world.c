@@ -301,7 +301,8 @@ void world_commit(struct world *world)
 
     ck_assert_ptr_nonnull(batch);
     keep(world, batch);
-    ck_assert_msg(store_commit(world->store, batch) == 0, "%s", store_error(world->store));
+    ck_assert_msg((world->commit ? world->commit : store_commit)(world->store, batch) == 0, "%s",
+        store_error(world->store));
     world->committed++;
     batch_free(batch);
 }

@@ -44,6 +44,8 @@ struct world {
     LIST(struct model_operation) operations; /* by id */
     LIST(char *) names;
     uint64_t records, committed;
+    int (*commit)(struct store *store,
+        struct batch *batch); /* store_commit, unless set after it was opened */
 };
 
 /* Of databases that are opened from now on; DURABLE_COMMIT unless set. */

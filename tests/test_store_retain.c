@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is kept stays within its bounds of age and size, and all that is left fits together. */
-#include "tests/store_world.h"
+#include "tests/store_check.h"
 
 #include <check.h>
 #include <inttypes.h>
@@ -30,85 +30,6 @@ static void tear_down(void)
     world_remove(&world);
 }
 
-static int keep_number(void *context, unsigned count, const struct sql_value *values)
-{
-    (void)count;
-    *(int64_t *)context = values[0].type == SQL_NULL ? -1 : values[0].integer;
-    return 0;
-}
-
-static int no_columns(void *context, unsigned count, const char *const *names)
-{
-    (void)context;
-    (void)count;
-    (void)names;
-    return 0;
-}
-
-static int64_t ask(struct store_reader *reader, const char *sql)
-{
-    int64_t number = -1;
-    const struct sql_sink sink = {no_columns, keep_number, &number};
-
-    ck_assert_msg(store_sql(reader, sql, &sink) == 0, "%s: %s", sql, store_reader_error(reader));
-    return number;
-}
-
-static void none(struct store_reader *reader, const char *sql)
-{
-    int64_t number = ask(reader, sql);
-
-    ck_assert_msg(number == 0, "%" PRId64 " of: %s", number, sql);
-}
-
-/* What must hold of the tables together at any time, whatever went. */
-static void check_sums_now(struct store_reader *reader)
-{
-    none(reader, "SELECT count(*) FROM block WHERE id NOT IN (SELECT block FROM block_data)");
-    none(reader, "SELECT count(*) FROM block_data WHERE block NOT IN (SELECT id FROM block)");
-    /* Totals are the sums of their minutes; extremes may be off by the width of a bucket. */
-    none(reader,
-        "WITH s AS (SELECT path, sum(calls) AS calls, sum(failed) AS failed, sum(total_ns) AS total,"
-        " sum(self_ns) AS self, min(min_ns) AS least, max(max_ns) AS most,"
-        " hex(histogram_sum(histogram)) AS histogram FROM path_minute"
-        " WHERE id <= coalesce((SELECT value FROM property WHERE name = 'total_through'), 0)"
-        " GROUP BY path)"
-        " SELECT count(*) FROM s FULL JOIN path_total t ON t.path = s.path"
-        " WHERE s.calls IS NOT t.calls OR s.failed IS NOT t.failed OR s.total IS NOT t.total_ns"
-        " OR s.self IS NOT t.self_ns OR s.histogram IS NOT hex(t.histogram)"
-        " OR t.min_ns > s.least OR t.min_ns < s.least * 0.98 - 1"
-        " OR t.max_ns < s.most OR t.max_ns > s.most * 1.02 + 1");
-    /* Likewise classes, of the traces that are there. */
-    none(reader,
-        "WITH t AS (SELECT class, count(*) AS traces, sum(failed > 0) AS failed,"
-        " sum(duration_ns) AS total, min(duration_ns) AS least, max(duration_ns) AS most"
-        " FROM trace WHERE class > 0 AND state <> 'running' GROUP BY class)"
-        " SELECT count(*) FROM t FULL JOIN class_total c ON c.class = t.class"
-        " WHERE c.traces IS NOT t.traces OR c.failed IS NOT t.failed OR c.total_ns IS NOT t.total"
-        " OR c.min_ns > t.least OR c.min_ns < t.least * 0.98 - 1"
-        " OR c.max_ns < t.most OR c.max_ns > t.most * 1.02 + 1");
-    none(reader,
-        "SELECT count(*) FROM class_total WHERE slowest NOT IN (SELECT id FROM trace UNION SELECT 0)"
-        " OR first NOT IN (SELECT id FROM trace UNION SELECT 0)"
-        " OR latest NOT IN (SELECT id FROM trace UNION SELECT 0)");
-    none(reader,
-        "WITH t AS (SELECT run, count(*) AS traces, sum(calls) AS calls, sum(failed > 0) AS failed,"
-        " sum(state <> 'complete') AS incomplete, min(start_at) AS first, max(end_at) AS last"
-        " FROM trace WHERE state <> 'running' GROUP BY run)"
-        " SELECT count(*) FROM t FULL JOIN (SELECT * FROM runs WHERE traces > 0) r ON r.name = t.run"
-        " WHERE r.traces IS NOT t.traces OR r.calls IS NOT t.calls OR r.failed IS NOT t.failed"
-        " OR r.incomplete IS NOT t.incomplete OR r.first_at > t.first OR r.last_at < t.last");
-}
-
-/* And once nothing is left to do. */
-static void check_sums(struct store_reader *reader)
-{
-    none(reader, "SELECT count(*) FROM retired");
-    none(reader,
-        "SELECT count(*) FROM (SELECT DISTINCT trace FROM chunk) WHERE trace NOT IN (SELECT id FROM trace)");
-    check_sums_now(reader);
-}
-
 static void retire_all(void)
 {
     int more;
@@ -129,33 +50,6 @@ static int64_t wall_clock(void)
 
     clock_gettime(CLOCK_REALTIME, &now);
     return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
-
-static int keep_chunk(void *context, const struct chunk_view *chunk)
-{
-    for (int i = 0; i < CHUNK_PARTS; i++)
-        ck_assert_int_eq(buffer_append(context, chunk->parts[i].bytes, chunk->parts[i].size), 0);
-    return 0;
-}
-
-/* Whether the trace is there; if it is, then whole. */
-static int is_there(struct store_reader *reader, const struct known *known)
-{
-    struct buffer records = {0};
-    struct trace_row row;
-    int got = store_trace(reader, known->trace.id, &row);
-
-    ck_assert_msg(got >= 0, "%s", store_reader_error(reader));
-    if (got == 0)
-        return 0;
-    ck_assert_int_eq(row.trace.start, known->trace.start);
-    ck_assert_uint_eq(row.trace.calls, known->trace.calls);
-    ck_assert_msg(store_chunks(reader, known->trace.id, keep_chunk, &records) == 0, "%s",
-        store_reader_error(reader));
-    ck_assert_uint_eq(records.size, known->records.size);
-    ck_assert_int_eq(memcmp(records.bytes, known->records.bytes, records.size), 0);
-    buffer_fini(&records);
-    return 1;
 }
 
 static uint64_t bytes_on_disk(void)
@@ -215,25 +109,25 @@ START_TEST(test_age)
     check_sums(reader);
     retire_all(); /* without limits nothing goes */
     for (size_t i = 0; i < world.known.count; i++)
-        ck_assert_int_eq(is_there(reader, &world.known.items[i]), 1);
+        ck_assert_int_eq(check_trace(reader, &world.known.items[i]), 1);
 
     snprintf(
         sql, sizeof(sql), "SELECT count(*) FROM block WHERE max_end < %" PRId64, edge - MINUTE);
-    ck_assert_int_gt(ask(reader, sql), 0);
+    ck_assert_int_gt(check_ask(reader, sql), 0);
     keep(wall_clock() - edge, 0);
     retire_all();
-    none(reader, sql);
+    check_none(reader, sql);
     check_sums(reader);
     snprintf(sql, sizeof(sql), "SELECT count(*) FROM path_minute WHERE minute < %" PRId64,
         edge / MINUTE - 1);
-    none(reader, sql);
+    check_none(reader, sql);
     snprintf(sql, sizeof(sql), "SELECT count(*) FROM record WHERE time_at < %" PRId64,
         edge - 2 * MINUTE);
-    none(reader, sql);
-    block_edge = ask(reader, "SELECT min(min_start) FROM block");
+    check_none(reader, sql);
+    block_edge = check_ask(reader, "SELECT min(min_start) FROM block");
     for (size_t i = 0; i < world.known.count; i++) {
         const struct known *known = &world.known.items[i];
-        int there = is_there(reader, known);
+        int there = check_trace(reader, known);
 
         before += !known->open && known->trace.end < edge - MINUTE;
         gone += !there;
@@ -245,8 +139,8 @@ START_TEST(test_age)
     store_retired(world.store, &retired);
     ck_assert_uint_eq(retired.by_age, gone);
     ck_assert_uint_eq(retired.by_size, 0);
-    ck_assert_int_eq(
-        ask(reader, "SELECT value FROM counter WHERE name = 'retired_for_age'"), (int64_t)gone);
+    ck_assert_int_eq(check_ask(reader, "SELECT value FROM counter WHERE name = 'retired_for_age'"),
+        (int64_t)gone);
 
     /* What comes then is added to what was left; late ones, too. */
     world_make(&world, 300, 12, 4);
@@ -261,12 +155,12 @@ START_TEST(test_age)
     keep(1, 0);
     retire_all();
     check_sums(reader);
-    none(reader, "SELECT count(*) FROM block");
-    none(reader, "SELECT count(*) FROM path_total");
-    none(reader, "SELECT count(*) FROM class_total");
-    none(reader, "SELECT count(*) FROM record");
+    check_none(reader, "SELECT count(*) FROM block");
+    check_none(reader, "SELECT count(*) FROM path_total");
+    check_none(reader, "SELECT count(*) FROM class_total");
+    check_none(reader, "SELECT count(*) FROM record");
     for (size_t i = 0; i < world.known.count; i++)
-        ck_assert_int_eq(is_there(reader, &world.known.items[i]), world.known.items[i].open);
+        ck_assert_int_eq(check_trace(reader, &world.known.items[i]), world.known.items[i].open);
     store_reader_close(reader);
 }
 END_TEST
@@ -284,26 +178,27 @@ START_TEST(test_streams)
     world_close(&world);
     strcpy(path, world.path);
     reader = world_read(&world);
-    streams = ask(reader, "SELECT count(*) FROM stream");
-    ck_assert_int_eq(ask(reader, "SELECT count(*) FROM runs"), WORLD_STREAMS);
-    ck_assert_int_gt(ask(reader, "SELECT count(*) FROM counter WHERE stream > 0"), 0);
+    streams = check_ask(reader, "SELECT count(*) FROM stream");
+    ck_assert_int_eq(check_ask(reader, "SELECT count(*) FROM runs"), WORLD_STREAMS);
+    ck_assert_int_gt(check_ask(reader, "SELECT count(*) FROM counter WHERE stream > 0"), 0);
     {
         struct world other;
         int64_t counted =
-            ask(reader, "SELECT sum(value) FROM counter WHERE name NOT LIKE 'retired%'");
+            check_ask(reader, "SELECT sum(value) FROM counter WHERE name NOT LIKE 'retired%'");
 
         world_open_at(&other, path, seed);
         ck_assert_int_eq(store_keep(other.store, &(struct store_limits){MINUTE, 0}), 0);
         while (store_retire(other.store) > 0)
             ;
         ck_assert_int_eq(
-            ask(reader, "SELECT count(*) FROM stream"), 1); /* says what number was last */
-        ck_assert_int_eq(ask(reader, "SELECT max(id) FROM stream"), streams);
-        ck_assert_int_eq(ask(reader, "SELECT count(*) FROM runs"), 1);
+            check_ask(reader, "SELECT count(*) FROM stream"), 1); /* says what number was last */
+        ck_assert_int_eq(check_ask(reader, "SELECT max(id) FROM stream"), streams);
+        ck_assert_int_eq(check_ask(reader, "SELECT count(*) FROM runs"), 1);
         ck_assert_int_eq(
-            ask(reader, "SELECT sum(value) FROM counter WHERE name NOT LIKE 'retired%'"), counted);
+            check_ask(reader, "SELECT sum(value) FROM counter WHERE name NOT LIKE 'retired%'"),
+            counted);
         world_make(&other, 10, 3, 0);
-        ck_assert_int_eq(ask(reader, "SELECT count(*) FROM stream"), 1 + WORLD_STREAMS);
+        ck_assert_int_eq(check_ask(reader, "SELECT count(*) FROM stream"), 1 + WORLD_STREAMS);
         world_close(&other);
         for (size_t i = 0; i < other.known.count; i++)
             buffer_fini(&other.known.items[i].records);
@@ -382,14 +277,14 @@ START_TEST(test_size)
             tidy_all();
         if (i % 10 == 0) {
             reader = world_read(&world);
-            check_sums_now(reader);
+            check_sums_so_far(reader);
             store_reader_close(reader);
         }
         if (bytes_in_file() > most) /* the log is as large as readers make it */
             most = bytes_in_file();
         reader = world_read(&world);
         for (size_t j = first; j < world.known.count; j += 17)
-            ck_assert_int_eq(is_there(reader, &world.known.items[j]), 1);
+            ck_assert_int_eq(check_trace(reader, &world.known.items[j]), 1);
         store_reader_close(reader);
     }
     atomic_store(&reading, 0);
@@ -402,7 +297,7 @@ START_TEST(test_size)
     store_retired(world.store, &retired);
     reader = world_read(&world);
     check_sums(reader);
-    there = (size_t)ask(reader, "SELECT count(*) FROM trace");
+    there = (size_t)check_ask(reader, "SELECT count(*) FROM trace");
     printf("%zu traces, %zu kept, %" PRIu64 " retired, at most %" PRIu64 " bytes, now %" PRIu64
            ", %u answers\n",
         world.known.count, there, retired.by_size, most, bytes_on_disk(), atomic_load(&answers));
@@ -427,9 +322,9 @@ START_TEST(test_open_trace_too_large)
     for (int i = 0; i < 20; i++)
         world_leave_open(&world, 8000);
     reader = world_read(&world);
-    most = bytes_in_file() - (uint64_t)ask(reader, "SELECT sum(length(data)) FROM chunk") / 4;
+    most = bytes_in_file() - (uint64_t)check_ask(reader, "SELECT sum(length(data)) FROM chunk") / 4;
     printf("%" PRIu64 " bytes in the file, %" PRId64 " of them chunks, at most %" PRIu64 "\n",
-        bytes_in_file(), ask(reader, "SELECT sum(length(data)) FROM chunk"), most);
+        bytes_in_file(), check_ask(reader, "SELECT sum(length(data)) FROM chunk"), most);
     store_reader_close(reader);
     keep(0, most);
     retire_all();
@@ -437,9 +332,9 @@ START_TEST(test_open_trace_too_large)
     ck_assert_uint_gt(retired.excess, 0);
     reader = world_read(&world);
     for (size_t i = 0; i < world.known.count; i++)
-        ck_assert_int_eq(is_there(reader, &world.known.items[i]), 1);
+        ck_assert_int_eq(check_trace(reader, &world.known.items[i]), 1);
     /* Once it has ended it may go, and its chunks with it. */
-    ck_assert_int_gt(ask(reader, "SELECT count(*) FROM chunk"), 0);
+    ck_assert_int_gt(check_ask(reader, "SELECT count(*) FROM chunk"), 0);
     store_reader_close(reader);
     world_close(&world);
     reader = world_read(&world);
@@ -495,11 +390,11 @@ START_TEST(test_damaged_block)
         keep(1, 0);
         retire_all();
         reader = world_read(&world);
-        none(reader, "SELECT count(*) FROM block");
-        none(reader, "SELECT count(*) FROM chunk");
-        none(reader, "SELECT count(*) FROM retired");
+        check_none(reader, "SELECT count(*) FROM block");
+        check_none(reader, "SELECT count(*) FROM chunk");
+        check_none(reader, "SELECT count(*) FROM retired");
         ck_assert_int_gt(
-            ask(reader, "SELECT value FROM counter WHERE name = 'retired_unreadable'"), 0);
+            check_ask(reader, "SELECT value FROM counter WHERE name = 'retired_unreadable'"), 0);
         store_reader_close(reader);
         model_fini(&model);
         store_close(world.store);

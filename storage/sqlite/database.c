@@ -38,13 +38,11 @@ static const struct {
                        "--since or --limit"},
 };
 
-int database_failed(struct database *database)
+static int fail_with(struct database *database, int result, int error, const char *message)
 {
-    int result = sqlite3_errcode(database->handle);
-    const char *message = sqlite3_errmsg(database->handle), *location = database->location;
+    const char *location = database->location;
 
-    database->full = result == SQLITE_FULL ||
-                     (result == SQLITE_IOERR && sqlite3_system_errno(database->handle) == ENOSPC);
+    database->full = result == SQLITE_FULL || error == ENOSPC || error == EDQUOT;
     if (database->full)
         result = SQLITE_FULL;
     for (size_t i = 0; i < sizeof(sentences) / sizeof(sentences[0]); i++)
@@ -55,6 +53,29 @@ int database_failed(struct database *database)
             return database_fail(database, "%s", sentence);
         }
     return database_fail(database, "%s: %s", location, message);
+}
+
+int database_failed(struct database *database)
+{
+    int result = sqlite3_errcode(database->handle);
+    int error = result == SQLITE_IOERR ? sqlite3_system_errno(database->handle) : 0;
+
+    return fail_with(database, result, error, sqlite3_errmsg(database->handle));
+}
+
+int database_take_room(struct database *database)
+{
+    int64_t pages, page;
+    sqlite3_int64 bytes;
+
+    if (database_integer(database, "PRAGMA page_count", &pages) < 0 ||
+        database_integer(database, "PRAGMA page_size", &page) < 0)
+        return -1;
+    bytes = pages * page;
+    errno = 0;
+    if (sqlite3_file_control(database->handle, "main", SQLITE_FCNTL_SIZE_HINT, &bytes) == SQLITE_OK)
+        return 0;
+    return fail_with(database, SQLITE_IOERR, errno, strerror(errno));
 }
 
 /* SQLite's count of its memory takes a lock of the whole process at each allocation, and nobody

@@ -43,6 +43,13 @@ int database_fail(struct database *database, const char *format, ...)
 /* The sentence for what SQLite answered last. Returns -1. */
 int database_failed(struct database *database);
 
+/*
+ * In a transaction: has the file itself grow to what the transaction makes of it, before that is
+ * written to the log. So what is in the log can be copied into the file however full the disk is,
+ * and the log begin anew. SQLITE_FCNTL_CHUNK_SIZE must have been set. 0 or -1.
+ */
+int database_take_room(struct database *database);
+
 /* The statement with this number, reset; NULL: failed. `sql` must be the same each time. */
 sqlite3_stmt *database_statement(struct database *database, unsigned number, const char *sql);
 

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define FILE_GROWTH (64 << 10) /* bytes that the file grows by, see database_take_room */
+
 /*
  * The log is copied into the file when it has grown to 16 MiB. Deleted content is not overwritten
  * with zeros: nothing is deleted here but what was merged.
@@ -20,7 +22,7 @@ static const char settings[] =
 static int set_up(struct store *store, enum store_durability durability)
 {
     struct database *database = &store->database;
-    int version;
+    int version, growth = FILE_GROWTH;
 
     sqlite3_busy_timeout(database->handle, 5000);
     if (schema_check(database, &version) < 0 || database_execute(database, settings) < 0 ||
@@ -28,6 +30,7 @@ static int set_up(struct store *store, enum store_durability durability)
         database_execute(database, durability == DURABLE_POWER ? "PRAGMA synchronous = FULL"
                                                                : "PRAGMA synchronous = NORMAL") < 0)
         return -1;
+    sqlite3_file_control(database->handle, "main", SQLITE_FCNTL_CHUNK_SIZE, &growth);
     if (functions_register(database->handle) != SQLITE_OK)
         return database_failed(database);
     return schema_upgrade(database);
@@ -159,6 +162,7 @@ static struct store *store_new(void)
     if (store == NULL)
         return NULL;
     store->lock = -1;
+    store->reserve.fd = -1;
     retain_init(&store->retain);
     store->rows = malloc(BLOCK_TRACES_MAX * sizeof(*store->rows));
     store->zone = malloc(sizeof(*store->zone));
@@ -182,6 +186,7 @@ struct store *store_open(const char *location, enum store_durability durability,
         store_close(store);
         return NULL;
     }
+    reserve_open(&store->reserve, location); /* opening may take room, too */
     if (database_open(
             &store->database, location, NULL, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) < 0 ||
         set_up(store, durability) < 0 || load(store, model, start) < 0) {
@@ -189,6 +194,7 @@ struct store *store_open(const char *location, enum store_durability durability,
         store_close(store);
         return NULL;
     }
+    reserve_hold_easily(&store->reserve);
     return store;
 }
 
@@ -197,6 +203,7 @@ void store_close(struct store *store)
     if (store == NULL)
         return;
     database_close(&store->database);
+    reserve_close(&store->reserve);
     if (store->lock >= 0)
         close(store->lock);
     packer_fini(&store->packer);

@@ -197,12 +197,24 @@ static int retire_size(struct store *store, int has_block, int64_t block, int64_
     return did != 0 ? did : shrink(store, file, used);
 }
 
+/* Now and then, for as long as it is not held. */
+static void look_at_reserve(struct store *store)
+{
+    int64_t at = read_clock(CLOCK_BOOTTIME);
+
+    if (store->reserve.is_held || at < store->retain.reserve_at)
+        return;
+    store->retain.reserve_at = at + SECOND;
+    reserve_hold_easily(&store->reserve);
+}
+
 int store_retire(struct store *store)
 {
     struct retain *retain = &store->retain;
     int64_t block = 0, end = 0;
     int got, did;
 
+    look_at_reserve(store);
     cut_log(store);
     if (retain->has_chunks) {
         did = drop_chunks(store);

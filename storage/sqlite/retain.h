@@ -17,6 +17,7 @@ struct retain {
     int64_t started, started_at; /* when the store was opened: ns since boot, ns since 1970 */
     int64_t log_most;            /* bytes that the write-ahead log is to have */
     int64_t wait_at;             /* for readers, so that the log can begin anew */
+    int64_t reserve_at;          /* the next look whether the reserve can be held again */
     int has_chunks;              /* of traces that went: perhaps */
     int has_shrunk;              /* since the file was cut last */
     struct store_retired retired;

@@ -165,7 +165,8 @@ int write_all(struct store *store, int (*work)(struct store *store, void *contex
     store->database.full = 0;
     if (database_execute(&store->database, "BEGIN IMMEDIATE") < 0)
         return -1;
-    if (work(store, context) == 0 && database_execute(&store->database, "COMMIT") == 0)
+    if (work(store, context) == 0 && database_take_room(&store->database) == 0 &&
+        database_execute(&store->database, "COMMIT") == 0)
         return 0;
     for (int i = 0; i < WRITE_STATEMENTS; i++)
         sqlite3_reset(store->database.statements[i]);

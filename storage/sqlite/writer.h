@@ -4,6 +4,7 @@
 #define KIEKER_STORAGE_SQLITE_WRITER_H
 
 #include "storage/sqlite/database.h"
+#include "storage/sqlite/reserve.h"
 #include "storage/sqlite/retain.h"
 #include "storage/sqlite/zone.h"
 #include "storage/store.h"
@@ -76,6 +77,7 @@ struct store {
     uint64_t last_trace;
     unsigned commits; /* since the last look for free pages */
     struct retain retain;
+    struct reserve reserve;
 };
 
 /* The statement with this number; its text is in statements.c. NULL: failed. */
