@@ -74,6 +74,7 @@ void assembler_free(struct assembler *a)
     }
     list_fini(&a->traces);
     map_fini(&a->executions);
+    map_fini(&a->user_types);
     batch_free(a->batch);
     model_fini(&a->model);
     free(a);
@@ -185,7 +186,7 @@ static int feed_other(
 {
     struct batch_record *place;
     struct buffer fields = {0};
-    int field = field_find(record->type, "timestamp");
+    int field = record->type->timestamp;
     int64_t logged =
         record->logged == RECORD_NOT_LOGGED ? record->logged : stream_time(stream, record->logged);
     int result = -1;
@@ -194,7 +195,7 @@ static int feed_other(
     if (place == NULL)
         return -1;
     *place = (struct batch_record){.stream = stream->row.id,
-        .type = model_name(&a->model, record->type->name, strlen(record->type->name)),
+        .type = type_stored(a, record->type),
         .logged = logged,
         .time = field >= 0 ? stream_time(stream, record_i64(record, (unsigned)field))
                            : (logged != RECORD_NOT_LOGGED ? logged : now)};

@@ -99,6 +99,10 @@ int assembler_note(struct assembler *assembler, const char *name, uint64_t value
  * is nothing to cut. */
 size_t assembler_pending(const struct assembler *assembler);
 
+/* What assembler_note remembers of the layouts of users' record types: this and the class name,
+ * with the number of the name that is the layout (record/layout.h) in use last. */
+#define ASSEMBLER_LAYOUT "layout "
+
 /* Takes the batch, with every open trace as it stands; the caller owns it. NULL when memory is
  * short (try again). */
 struct batch *assembler_cut(struct assembler *assembler);

@@ -94,6 +94,7 @@ struct assembler {
     struct assembler_limits limits;
     size_t weight, content; /* what open traces hold, and the records therein that no batch had */
     struct map executions;  /* key -> slot, of traces of executions */
+    struct map user_types;  /* users' record types that were used -> what they are stored under */
     struct ready {
         uint64_t id; /* of a trace; 0: nothing here */
         uint32_t slot;
@@ -190,6 +191,7 @@ uint32_t field_name(struct stream *stream, const struct record *record, unsigned
 int fields_code(
     struct stream *stream, const struct record *record, uint64_t skip, struct buffer *out);
 int field_find(const struct record_type *type, const char *name);
+uint32_t type_stored(struct assembler *a, const struct record_type *type); /* a name */
 int64_t stream_time(struct stream *stream, int64_t timestamp);
 
 #endif

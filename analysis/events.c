@@ -58,15 +58,6 @@ static int check_order(struct open_trace *trace, int32_t order)
     return 0;
 }
 
-static uint32_t type_name(struct assembler *a, const struct record_type *type)
-{
-    size_t length = 0;
-
-    while (type->name[length])
-        length++;
-    return model_name(&a->model, type->name, length);
-}
-
 /* Notes the type of a record that has more to it than its step's plain type, and what more it has.
  */
 static int put_type(struct assembler *a, struct stream *stream, struct open_trace *trace,
@@ -76,7 +67,7 @@ static int put_type(struct assembler *a, struct stream *stream, struct open_trac
 
     if (chunk_put_extra(&trace->chunk, EXTRA_TYPE) < 0 || buffer_reserve(extras, VARINT_MAX) < 0)
         return -1;
-    buffer_put(extras, type_name(a, record->type));
+    buffer_put(extras, type_stored(a, record->type));
     return fields_code(stream, record, plain, extras);
 }
 
@@ -90,7 +81,7 @@ static int put_other(struct assembler *a, struct stream *stream, struct open_tra
 
     for (int i = 0; i < 3; i++)
         skip |= fields[i] < 0 ? 0 : UINT64_C(1) << fields[i];
-    if (put_step(stream, trace, STEP_OTHER, type_name(a, record->type), time, record) < 0 ||
+    if (put_step(stream, trace, STEP_OTHER, type_stored(a, record->type), time, record) < 0 ||
         check_order(trace, order) < 0 || chunk_put_extra(&trace->chunk, EXTRA_FIELDS) < 0)
         return -1;
     return fields_code(stream, record, skip, &trace->chunk.parts[CHUNK_EXTRAS]);

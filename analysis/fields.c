@@ -76,6 +76,26 @@ int field_find(const struct record_type *type, const char *name)
     return -1;
 }
 
+/*
+ * The name that a type is stored under. A user's type is noted when it is used for the first time,
+ * so that whoever opens the store next knows its layout.
+ */
+uint32_t type_stored(struct assembler *a, const struct record_type *type)
+{
+    uint32_t name = map_get(&a->user_types, (uint64_t)(uintptr_t)type);
+    char note[sizeof(ASSEMBLER_LAYOUT) + 512];
+
+    if (name != MAP_NONE)
+        return name;
+    name = model_name(&a->model, type->stored, strlen(type->stored));
+    if (type->stored == type->name || strcmp(a->model.names.items[name].text, type->stored) != 0 ||
+        map_put(&a->user_types, (uint64_t)(uintptr_t)type, name) < 0)
+        return name;
+    snprintf(note, sizeof(note), ASSEMBLER_LAYOUT "%.511s", type->name);
+    assembler_note(a, note, name);
+    return name;
+}
+
 static uint64_t code_value(struct stream *stream, const struct record *record,
     enum record_field_type type, const unsigned char *at)
 {

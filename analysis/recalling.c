@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "analysis/recalling.h"
 
+#include "record/layout.h"
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -62,6 +64,7 @@ const struct record_type *records_type(struct records *records, uint32_t name)
     uint32_t place = map_get(&records->types, name);
     const struct registry_entry *entry;
     const struct record_type **type;
+    struct record_type *read;
 
     if (place != MAP_NONE)
         return records->known_types.items[place];
@@ -74,7 +77,16 @@ const struct record_type *records_type(struct records *records, uint32_t name)
         records->known_types.count -= type != NULL;
         return NULL;
     }
-    return *type = record_type_find(entry->text, entry->length);
+    *type = record_type_find(entry->text, entry->length);
+    if (*type == NULL && (read = layout_read(entry->text, entry->length)) != NULL) {
+        struct record_type **ours = list_add(&records->layouts);
+
+        if (ours == NULL)
+            layout_free(read);
+        else
+            *type = *ours = read;
+    }
+    return *type;
 }
 
 int recall_unknown_type(struct records *records, uint32_t name)

@@ -20,6 +20,7 @@ struct records {
     struct registry strings; /* by name id */
     struct map types;        /* name id -> record_id, or RECORD_TYPES for none */
     LIST(const struct record_type *) known_types;
+    LIST(struct record_type *) layouts; /* those of them that were read, and are ours */
     LIST(struct known_operation) operations;
     LIST(uint32_t) open; /* operations of the open calls */
     struct buffer fields;

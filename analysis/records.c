@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "analysis/recalling.h"
 
+#include "record/layout.h"
+
 #include <stdlib.h>
 
 /* Fields that are known without an extra, a bit each; see events.c. */
@@ -37,6 +39,9 @@ void records_free(struct records *records)
     registry_fini(&records->strings);
     map_fini(&records->types);
     list_fini(&records->known_types);
+    for (size_t i = 0; i < records->layouts.count; i++)
+        layout_free(records->layouts.items[i]);
+    list_fini(&records->layouts);
     list_fini(&records->operations);
     list_fini(&records->open);
     buffer_fini(&records->fields);

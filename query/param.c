@@ -84,6 +84,18 @@ const struct param params[PARAMS] = {
     [PARAM_RECORDS] = {"records", TYPE_TEXT, 0,
         "record types of your own, in Kieker's record language; several with commas between",
         "shop.irl", NULL, 0, 0},
+    [PARAM_TYPE] = {"type", TYPE_TEXT, 0, "a record type: its class name, or the end of that",
+        "CPUUtilizationRecord", NULL, 0, 0},
+    [PARAM_FIELD] = {"field", TYPE_TEXT, 0, "only these fields, with commas between",
+        "hostname,user", NULL, 0, 0},
+    [PARAM_SERIES] = {"series", TYPE_TEXT, 0,
+        "fields, with commas between, whose numbers are summed up over time; all: every field of numbers",
+        "user,system", NULL, 0, 0},
+    [PARAM_BUCKET] = {"bucket", TYPE_DURATION, 0, "the width of a step of the series", "10s", NULL,
+        0, 0},
+    [PARAM_BY] = {"by", TYPE_TEXT, 0,
+        "fields, with commas between, by which series are told apart; none: none", "hostname,cpuID",
+        NULL, 0, 0},
     [PARAM_FORMAT] = {"format", TYPE_CHOICE, 0, "the form of the answer", "csv", NULL, 0, 0},
 };
 

@@ -6,7 +6,7 @@
 
 /* A verb is a file and a line in each of these two lists. */
 extern const struct verb verb_status, verb_runs, verb_traces, verb_trace, verb_operations,
-    verb_graph, verb_tree, verb_latency, verb_export, verb_import, verb_sql;
+    verb_graph, verb_tree, verb_latency, verb_records, verb_export, verb_import, verb_sql;
 
 const struct verb *const verbs[] = {
     &verb_status,
@@ -17,6 +17,7 @@ const struct verb *const verbs[] = {
     &verb_graph,
     &verb_tree,
     &verb_latency,
+    &verb_records,
     &verb_export,
     &verb_import,
     &verb_sql,

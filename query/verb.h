@@ -74,6 +74,11 @@ enum param_id {
     PARAM_LOG,
     PARAM_FOLLOW,
     PARAM_RECORDS,
+    PARAM_TYPE,
+    PARAM_FIELD,
+    PARAM_SERIES,
+    PARAM_BUCKET,
+    PARAM_BY,
     PARAMS
 };
 

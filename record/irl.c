@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "record/irl_parse.h"
+#include "record/layout.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -9,8 +10,8 @@
 #define FILE_MAX (16u << 20) /* bytes of a file */
 
 #define BASE(role, name, fields)                                                                   \
-    {name, ROLE_##role, (const struct record_field[]){fields{NULL, 0}}},
-#define FIELD(name, type) {#name, FIELD_##type},
+    {name, ROLE_##role, (const struct record_field[]){fields{NULL, 0, NULL}}},
+#define FIELD(name, type) {#name, FIELD_##type, NULL},
 static const struct base {
     const char *name;
     enum record_role role;
@@ -373,6 +374,32 @@ static int check_value(struct irl *irl, const struct irl_type *type, const struc
     return 0;
 }
 
+/* What the literals of an enumeration are called, by number: those of what it continues come first.
+ * NULL if there are none. */
+static const char *literals_of(struct irl *irl, struct irl_type *type)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out;
+
+    if (type->literals || look_up(irl, type) < 0 || (out = open_memstream(&text, &size)) == NULL)
+        return type->literals;
+    for (size_t i = 0; i < type->templates.count; i++) {
+        struct target target;
+
+        if (find(irl, type->file, type->templates.items[i].text, &target) && target.type &&
+            target.type->state == IRL_DONE && literals_of(irl, target.type))
+            fprintf(out, "%s%s", ftell(out) > 0 ? " " : "", target.type->literals);
+    }
+    for (size_t i = 0; i < type->part_count; i++)
+        fprintf(out, "%s%s", ftell(out) > 0 ? " " : "", type->parts[i].name.text);
+    if (fclose(out) == 0 && size > 0)
+        type->literals = text;
+    else
+        free(text);
+    return type->literals;
+}
+
 static int add_part(struct irl *irl, struct irl_type *type, const struct irl_part *part)
 {
     struct record_field field = {.name = part->name.text};
@@ -391,6 +418,8 @@ static int add_part(struct irl *irl, struct irl_type *type, const struct irl_par
     if (find_field(type->fields, type->field_count, field.name))
         return irl_fail(
             irl, type->file, &part->name, "there is a field %s already", part->name.text);
+    if (field_element(field.type) == FIELD_ENUM && part->group.text == NULL && target.type)
+        field.literals = literals_of(irl, target.type);
     return add_field(irl, type, &part->name, &field);
 }
 
@@ -446,16 +475,23 @@ static int lend(struct irl_type *type, struct record_type *lent)
     for (unsigned i = 0; fields && i < type->field_count; i++) {
         fields[i] = type->fields[i];
         fields[i].name = strdup(fields[i].name);
-        if (fields[i].name == NULL)
+        if (fields[i].literals)
+            fields[i].literals = strdup(fields[i].literals);
+        if (fields[i].name == NULL || (type->fields[i].literals && fields[i].literals == NULL))
             return -1;
     }
-    return lent->name && fields ? 0 : -1;
+    if (lent->name == NULL || fields == NULL)
+        return -1;
+    lent->stored = layout_write(lent);
+    return lent->stored ? 0 : -1;
 }
 
 static int add_record_type(struct irl *irl, struct irl_type *type)
 {
-    struct record_type record = {
-        type->name.text, type->role, type->fields, type->field_count, 0, 0, {0}};
+    struct record_type record = {.name = type->name.text,
+        .role = type->role,
+        .fields = type->fields,
+        .field_count = type->field_count};
 
     if (type->kind != IRL_ENTITY || type->is_abstract)
         return 0;

@@ -407,6 +407,7 @@ void irl_type_free(struct irl_type *type)
         }
     }
     free(type->parts);
+    free(type->literals);
     word_free(&type->name);
     word_free(&type->parent);
     words_free(&type->templates);

@@ -51,6 +51,7 @@ struct irl_type {
     enum record_role role;
     struct record_field *fields;
     unsigned field_count;
+    char *literals; /* of an enumeration, once they were asked for; see struct record_field */
 };
 
 struct irl_file {

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #define RECORD(id, role, name, fields)                                                             \
-    static const struct record_field fields_##id[] = {fields{NULL, 0}};
-#define FIELD(name, type) {#name, FIELD_##type},
+    static const struct record_field fields_##id[] = {fields{NULL, 0, NULL}};
+#define FIELD(name, type) {#name, FIELD_##type, NULL},
 #include "record/types.def"
 
 #define RECORD(id, role, name, fields)                                                             \
@@ -18,7 +18,8 @@
 
 static struct record_type types[RECORD_TYPES] = {
 #define RECORD(id, role, name, fields)                                                             \
-    {name, ROLE_##role, fields_##id, sizeof(fields_##id) / sizeof(fields_##id[0]) - 1, 0, 0, {0}},
+    {name, NULL, ROLE_##role, fields_##id, sizeof(fields_##id) / sizeof(fields_##id[0]) - 1, 0, 0, \
+        0, {0}},
 #include "record/types.def"
 };
 
@@ -51,8 +52,21 @@ unsigned field_width(enum record_field_type element)
     return widths[element];
 }
 
-static void measure(struct record_type *type)
+int record_type_field(
+    const struct record_type *type, const char *name, enum record_field_type field)
 {
+    for (unsigned i = 0; i < type->field_count && !field_is_array(type->fields[i].type); i++)
+        if (strcmp(type->fields[i].name, name) == 0)
+            return type->fields[i].type == field ? (int)i : -1;
+    return -1;
+}
+
+void record_type_measure(struct record_type *type)
+{
+    type->size = 0;
+    type->arrays = 0;
+    if (type->stored == NULL)
+        type->stored = type->name;
     for (unsigned i = 0; i < type->field_count; i++) {
         enum record_field_type field = type->fields[i].type;
 
@@ -60,12 +74,13 @@ static void measure(struct record_type *type)
         type->size += field_is_array(field) ? 4 : field_width(field);
         type->arrays |= field_is_array(field);
     }
+    type->timestamp = record_type_field(type, "timestamp", FIELD_I64);
 }
 
 static void measure_all(void)
 {
     for (int i = 0; i < RECORD_TYPES; i++)
-        measure(&types[i]);
+        record_type_measure(&types[i]);
 }
 
 static const struct record_type *measured(void)
@@ -129,9 +144,7 @@ int record_type_add(const struct record_type *type)
         (copy = malloc(sizeof(*copy))) == NULL)
         return -1;
     *copy = *type;
-    copy->size = 0;
-    copy->arrays = 0;
-    measure(copy);
+    record_type_measure(copy);
     added.types[added.count++] = copy;
     return 0;
 }

@@ -63,15 +63,18 @@ enum record_role {
 struct record_field {
     const char *name; /* Kieker's spelling */
     enum record_field_type type;
+    const char *literals; /* of an enumeration, by number, with spaces between; NULL: not known */
 };
 
 struct record_type {
-    const char *name; /* the full Java class name */
+    const char *name;   /* the full Java class name */
+    const char *stored; /* what it is stored under: its name or, if it was added, its layout */
     enum record_role role;
     const struct record_field *fields;
     unsigned field_count;
     unsigned size; /* bytes of the fields; of an array its count alone */
     int arrays;    /* whether there are arrays, which make a record longer than `size` */
+    int timestamp; /* the field that is its time, or -1 */
     uint16_t
         offset[RECORD_FIELDS_MAX]; /* where a field begins; right up to and with the first array */
 };
@@ -97,6 +100,14 @@ const struct record_type *record_type(enum record_id id);
  * NULL if there is none. Any thread. */
 const struct record_type *record_type_find(const char *name, size_t length);
 
+/* The field of that name and type, if its offset is known; else -1. Any thread. */
+int record_type_field(
+    const struct record_type *type, const char *name, enum record_field_type field);
+
+/* Works out `size`, `arrays`, `timestamp` and `offset` of a type that has its fields; `stored` is
+ * its name unless it is set. */
+void record_type_measure(struct record_type *type);
+
 /* The id of a type that record_type() or record_type_find() gave; RECORD_TYPES for one that was
  * added. */
 enum record_id record_type_id(const struct record_type *type);
@@ -105,7 +116,7 @@ enum record_id record_type_id(const struct record_type *type);
 
 /*
  * Adds a type while the program begins, before other threads look for types: it is copied, its
- * strings are lent for good; `size`, `arrays` and `offset` are worked out here. 0 also when it is
+ * strings are lent for good, and it is measured. 0 also when it is
  * there already with the same fields; -1 when one of that name has others, or there are too many.
  */
 int record_type_add(const struct record_type *type);

@@ -240,8 +240,8 @@ __attribute__((noinline)) static enum wire_item unknown_class(
     if (entry == NULL)
         return fail(wire, WIRE_UNKNOWN_CLASS_ID,
             "a record names class id %" PRId32 ", which was never announced", id);
-    return fail(
-        wire, WIRE_UNKNOWN_CLASS, "unknown record type (%" PRId32 ") %.100s", id, entry->text);
+    return fail(wire, WIRE_UNKNOWN_CLASS,
+        "unknown record type (%" PRId32 ") %.100s: --records FILE.irl teaches it", id, entry->text);
 }
 
 /* A record whose type has arrays: sets *size to the bytes of its fields. WIRE_RECORD if all of them

@@ -45,8 +45,10 @@ int collector_harden(struct collector *collector);
 int collector_open_log(struct collector *collector);
 int collector_open_sockets(struct collector *collector);
 int collector_load_keys(struct collector *collector);
+int collector_learn_records(struct collector *collector); /* from the files of --records */
 int collector_drop_privileges(struct collector *collector);
 int collector_open_store(struct collector *collector);
+int collector_recall_records(struct collector *collector); /* of types that the store knows */
 int collector_start_intake(struct collector *collector);
 int collector_start_web(struct collector *collector);
 int collector_start_listening(struct collector *collector);

@@ -21,8 +21,10 @@ static int (*const steps[])(struct collector *) = {
     collector_open_log,
     collector_open_sockets,
     collector_load_keys,
+    collector_learn_records,
     collector_drop_privileges,
     collector_open_store,
+    collector_recall_records,
     collector_start_intake,
     collector_start_web,
     collector_start_listening,
@@ -93,7 +95,11 @@ int main(int argc, char **argv)
         settings_print(&collector.settings, stdout);
         break;
     case SETTINGS_CHECK:
-        puts("the configuration is right");
+        status = collector_learn_records(&collector) < 0 ? EXIT_USAGE : EXIT_SUCCESS;
+        if (status != EXIT_SUCCESS)
+            fprintf(stderr, "kieker-collector: %s\n", collector.error);
+        else
+            puts("the configuration is right");
         break;
     case SETTINGS_RUN:
         status = serve(&collector);

@@ -23,6 +23,7 @@ static const char *const durabilities[] = {"commit", "power", NULL}; /* enum sto
 static const char *const switches[] = {"no", "yes", NULL};
 
 #define TEXT(member) OPTION_TEXT, offsetof(struct settings, member)
+#define LIST_OF(member) OPTION_LIST, offsetof(struct settings, member)
 #define NUMBER(member) OPTION_NUMBER, offsetof(struct settings, member)
 #define DURATION(member) OPTION_DURATION, offsetof(struct settings, member)
 #define SIZE(member) OPTION_SIZE, offsetof(struct settings, member)
@@ -77,6 +78,9 @@ const struct option options[] = {
         1, "how long what is stored is kept after it ended, such as 30d"},
     {"retain-size", SIZE(retain_size), NONE, 16 * MIB, 1024 * 1024 * GIB, NULL, 1,
         "most that the database may take on disk, such as 10G; beyond, the oldest goes"},
+    {"records", LIST_OF(records), NULL, 0, 0, NULL, 0,
+        "files with record types of your own, in Kieker's record language, with commas between; may "
+        "be repeated"},
     {"run", TEXT(run), "default", 0, 0, NULL, 0,
         "run (labelled recording) that clients belong to which do not name one"},
     {"ready-file", TEXT(ready_file), NULL, 0, 0, NULL, 0,
@@ -213,7 +217,7 @@ int settings_set(struct settings *settings, const struct option *option, const c
         [OPTION_SIZE] = QUANTITY_SIZE};
     int64_t value;
 
-    if (option->type == OPTION_TEXT)
+    if (option_is_text(option))
         return set_text(settings, option, text, error, error_size);
     if (option->type == OPTION_CHOICE)
         return set_choice(settings, option, text, error, error_size);
@@ -236,6 +240,34 @@ int settings_set(struct settings *settings, const struct option *option, const c
     return 0;
 }
 
+int option_is_text(const struct option *option)
+{
+    return option->type == OPTION_TEXT || option->type == OPTION_LIST;
+}
+
+int settings_give(struct settings *settings, const struct option *option, const char *text,
+    struct settings_given *given, char *error, size_t error_size)
+{
+    const char *before = option_is_text(option) ? *text_of(settings, option) : NULL;
+    char *both;
+    size_t i = 0;
+    int result;
+
+    if (option->type != OPTION_LIST)
+        return settings_set(settings, option, text, error, error_size);
+    while (given->lists[i] && given->lists[i] != option)
+        i++;
+    if (given->lists[i] == NULL || before == NULL) {
+        given->lists[i] = option;
+        return settings_set(settings, option, text, error, error_size);
+    }
+    if (asprintf(&both, "%s,%s", before, text) < 0)
+        return snprintf(error, error_size, "memory is short"), -1;
+    result = settings_set(settings, option, both, error, error_size);
+    free(both);
+    return result;
+}
+
 const struct option *settings_find(const char *name)
 {
     for (const struct option *option = options; option->name; option++)
@@ -247,7 +279,7 @@ const struct option *settings_find(const char *name)
 void settings_fini(struct settings *settings)
 {
     for (const struct option *option = options; option->name; option++)
-        if (option->type == OPTION_TEXT) {
+        if (option_is_text(option)) {
             free(*text_of(settings, option));
             *text_of(settings, option) = NULL;
         }
@@ -264,6 +296,7 @@ void settings_value(
     }
     switch (option->type) {
     case OPTION_TEXT:
+    case OPTION_LIST:
         snprintf(out, size, "%s", *(char *const *)at ? *(char *const *)at : "");
         break;
     case OPTION_CHOICE:
@@ -295,6 +328,7 @@ void settings_print(const struct settings *settings, FILE *out)
 static const char *metavar(const struct option *option)
 {
     static const char *const names[] = {[OPTION_TEXT] = "TEXT",
+        [OPTION_LIST] = "TEXTS",
         [OPTION_NUMBER] = "NUMBER",
         [OPTION_DURATION] = "DURATION",
         [OPTION_SIZE] = "SIZE",

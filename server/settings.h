@@ -20,7 +20,7 @@ struct settings {
     char *user;
     int64_t core_dumps;
     int64_t port, http_port;
-    char *database, *run, *ready_file, *log;
+    char *database, *records, *run, *ready_file, *log;
     int64_t durability, log_level;
     int64_t max_connections, read_buffer, memory, stream_memory;
     int64_t strings, string_length;
@@ -31,12 +31,19 @@ struct settings {
     int64_t retain_age, retain_size; /* 0: without end */
 };
 
-enum option_type { OPTION_TEXT, OPTION_NUMBER, OPTION_DURATION, OPTION_SIZE, OPTION_CHOICE };
+enum option_type {
+    OPTION_TEXT,
+    OPTION_LIST, /* texts with commas between; given again in the same place, it goes on */
+    OPTION_NUMBER,
+    OPTION_DURATION,
+    OPTION_SIZE,
+    OPTION_CHOICE
+};
 
 struct option {
     const char *name; /* --NAME, KIEKER_NAME, NAME= in the file */
     enum option_type type;
-    size_t offset;              /* in struct settings: char * for OPTION_TEXT, else int64_t */
+    size_t offset;              /* in struct settings: char * for texts, else int64_t */
     const char *value;          /* the default, as text; NULL: none */
     int64_t minimum, maximum;   /* of OPTION_TEXT none */
     const char *const *choices; /* of OPTION_CHOICE, up to a NULL */
@@ -70,6 +77,18 @@ extern const struct settings_flag settings_flags[]; /* up to a name that is NULL
 int settings_load(struct settings *settings, int argc, char **argv, enum settings_action *action,
     char *error, size_t error_size);
 void settings_fini(struct settings *settings);
+
+/* Whether its value is text. */
+int option_is_text(const struct option *option);
+
+/* Which lists were given already in one place, of file, environment and command line. */
+struct settings_given {
+    const struct option *lists[4];
+};
+
+/* settings_set, but what a list says in the same place again is added to it. */
+int settings_give(struct settings *settings, const struct option *option, const char *text,
+    struct settings_given *given, char *error, size_t error_size);
 
 /* Sets one option from text. 0, or -1 with a sentence that does not name the option. */
 int settings_set(struct settings *settings, const struct option *option, const char *text,

@@ -22,7 +22,8 @@ static char *trim(char *text)
     return text;
 }
 
-static int read_setting(struct settings *settings, char *line, char *error, size_t error_size)
+static int read_setting(struct settings *settings, char *line, struct settings_given *given,
+    char *error, size_t error_size)
 {
     char *equals = strchr(line, '='), why[256];
     const struct option *option;
@@ -38,7 +39,7 @@ static int read_setting(struct settings *settings, char *line, char *error, size
     if (option == NULL)
         return snprintf(error, error_size, "there is no option \"%.60s\": --help lists all", name),
                -1;
-    if (settings_set(settings, option, value, why, sizeof(why)) < 0)
+    if (settings_give(settings, option, value, given, why, sizeof(why)) < 0)
         return snprintf(error, error_size, "%s: %s", name, why), -1;
     return 0;
 }
@@ -70,6 +71,7 @@ int settings_read(
     struct settings *settings, FILE *file, const char *name, char *error, size_t error_size)
 {
     char line[LINE_MAX_BYTES], why[400];
+    struct settings_given given = {0};
     int number = 0, ours = 1, done = 0, got;
 
     while (done == 0 && (got = read_line(file, line, sizeof(line))) != 0) {
@@ -87,7 +89,7 @@ int settings_read(
                 -1);
         else if (*text == '[')
             ours = strcmp(text, "[collector]") == 0;
-        else if (ours && read_setting(settings, text, why, sizeof(why)) < 0)
+        else if (ours && read_setting(settings, text, &given, why, sizeof(why)) < 0)
             done = -1;
     }
     if (done < 0) {
@@ -172,6 +174,7 @@ static int split(int argc, char **argv, int *at, char *name, size_t size, const 
 static int read_arguments(struct settings *settings, int argc, char **argv, const char **file,
     enum settings_action *action, char *error, size_t error_size)
 {
+    struct settings_given given = {0};
     char why[256], name[64];
 
     for (int i = 1; i < argc; i++) {
@@ -192,7 +195,7 @@ static int read_arguments(struct settings *settings, int argc, char **argv, cons
             return snprintf(error, error_size, "--%s needs a value: --%s VALUE", name, name), -1;
         if (is_config)
             *file = value;
-        else if (settings && settings_set(settings, option, value, why, sizeof(why)) < 0)
+        else if (settings && settings_give(settings, option, value, &given, why, sizeof(why)) < 0)
             return snprintf(error, error_size, "--%s: %s", name, why), -1;
     }
     return 0;

@@ -54,6 +54,10 @@ int store_left(struct store *store, const struct store_left *sink);
 /* The number that is remembered under that name (assembler_note); 0 if none is. 0 or -1. */
 int store_noted(struct store *store, const char *name, uint64_t *value);
 
+/* Each of what is remembered under a name that begins with `prefix`, to the sink. 0 or -1. */
+typedef void note_sink(void *context, const char *name, uint64_t value);
+int store_notes(struct store *store, const char *prefix, note_sink *sink, void *context);
+
 /* How much is kept. 0: without a limit. */
 struct store_limits {
     int64_t age;    /* ns: traces that ended longer ago go */
@@ -249,6 +253,21 @@ struct run_row {
 };
 typedef int run_sink(void *context, const struct run_row *row);
 int store_runs(struct store_reader *reader, run_sink *sink, void *context);
+
+/* Records of no trace, by their type and layout; of the filter: run, since, until. */
+struct record_type_row {
+    uint32_t type; /* name: what the type is stored under, see record/layout.h */
+    uint64_t records;
+    int64_t first, last; /* ns since 1970 */
+};
+typedef int record_type_sink(void *context, const struct record_type_row *row);
+int store_record_types(struct store_reader *reader, const struct store_filter *filter,
+    record_type_sink *sink, void *context);
+
+/* Those of one type by their time, oldest or `newest` first; lent for the call. */
+typedef int record_sink(void *context, const struct batch_record *record);
+int store_records(struct store_reader *reader, const struct store_filter *filter, uint32_t type,
+    int newest, record_sink *sink, void *context);
 
 struct store_status {
     char location[1024];

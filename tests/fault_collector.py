@@ -68,7 +68,7 @@ class Hostile(unittest.TestCase):
         self.check(struct.pack(">iq", 4711, -1), "unknown_class_id", "4711")
 
     def test_unknown_class(self):
-        self.unknown_class("x.Y", r'error="unknown record type \(90\) x\.Y"')
+        self.unknown_class("x.Y", r'error="unknown record type \(90\) x\.Y: --records FILE\.irl teaches it"')
 
     def unknown_class(self, name, sentence):
         bad = Client()

@@ -313,6 +313,22 @@ int store_noted(struct store *store, const char *name, uint64_t *value)
     return got < 0 ? -1 : 0;
 }
 
+int store_notes(struct store *store, const char *prefix, note_sink *sink, void *context)
+{
+    sqlite3_stmt *statement = database_prepare(&store->database,
+        "SELECT name, value FROM property WHERE substr(name, 1, length(?1)) = ?1 ORDER BY name");
+    int got;
+
+    if (statement == NULL)
+        return -1;
+    sqlite3_bind_text(statement, 1, prefix, -1, SQLITE_STATIC);
+    while ((got = database_step(&store->database, statement)) > 0)
+        sink(context, (const char *)sqlite3_column_text(statement, 0),
+            (uint64_t)sqlite3_column_int64(statement, 1));
+    sqlite3_finalize(statement);
+    return got;
+}
+
 const char *store_error(const struct store *store)
 {
     return store->database.error;

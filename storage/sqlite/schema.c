@@ -283,6 +283,13 @@ static const char *const version_2[] = {
 
 /* Not released yet: what changes the tables is added here. */
 static const char *const version_3[] = {
+    /* A user's type is stored under its layout, "class(fields)" or "class:role(fields)": see record/layout.h. */
+    "DROP VIEW records",
+    "CREATE VIEW records AS"
+    " SELECT id, stream, substr(type, 1, min(instr(type || '(', '('), instr(type || ':', ':')) - 1) AS type,"
+    " time_at, logged_at, fields"
+    " FROM (SELECT id, stream, " TEXT("type") " AS type, time_at, logged_at, fields FROM record)",
+
     NULL,
 };
 
