@@ -285,7 +285,7 @@ class KiekerLogs(Scratch):
             self.assertEqual({**before, "records": before["records"] + 1}, after)
 
     def test_own_types(self):
-        """Records of types that users have made are known by their description."""
+        """Records of types that users have made are known by what is stored of them, or by their description."""
         log, database, irl = self.path("log"), self.path("own.db"), self.path("own.irl")
         os.mkdir(log)
         with open(os.path.join(log, "kieker.map"), "w", encoding="utf-8") as file:
@@ -295,12 +295,19 @@ class KiekerLogs(Scratch):
         with open(irl, "w", encoding="utf-8") as file:
             file.write("package my.records entity Measured { long timestamp int count double share string[] names }\n")
         self.assertEqual(ask("import", log, "--records", irl, at=["--database", database]).returncode, 0)
+        export("--to", "kieker", "--out", self.path("stored"), at=["--database", database])
+        connection = sqlite3.connect(database)
+        with connection:  # as it was stored before layouts were
+            changed = connection.execute("UPDATE name SET text = 'my.records.Measured' WHERE text LIKE 'my.records.Measured(%'").rowcount
+        connection.close()
+        self.assertEqual(changed, 1)
         answer = ask("export", "--to", "kieker", "--out", self.path("without"), at=["--database", database])
         self.assertEqual(answer.returncode, 5)
         self.assertIn(b"my.records.Measured is not known: --records FILE teaches it", answer.stderr)
         export("--to", "kieker", "--records", irl, "--out", self.path("with"), at=["--database", database])
-        (found,) = logs(self.path("with"))
-        self.assertEqual(list(found.lines())[1:], [("my.records.Measured", 17, [str(START), "4711", "2.5", "2", "one", "two"])])
+        for where in ("stored", "with"):
+            (found,) = logs(self.path(where))
+            self.assertEqual(list(found.lines())[1:], [("my.records.Measured", 17, [str(START), "4711", "2.5", "2", "one", "two"])])
 
     def test_refusals(self):
         answer = ask("export")

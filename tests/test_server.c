@@ -126,14 +126,27 @@ static const char *file_of(const char *text)
     return path;
 }
 
+START_TEST(settings_lists_go_on_in_one_place)
+{
+    const char *path = file_of("records = a.irl\nrecords = b.irl\n");
+
+    ck_assert_int_eq(LOAD(ARG("--config"), ARG(path)), 0);
+    ck_assert_str_eq(settings.records, "a.irl,b.irl");
+    ck_assert_int_eq(LOAD(ARG("--records"), ARG("c.irl"), ARG("--config"), ARG(path),
+                         ARG("--records=d.irl,e.irl")),
+        0);
+    ck_assert_str_eq(settings.records, "c.irl,d.irl,e.irl");
+    unlink(path);
+}
+END_TEST
+
 START_TEST(settings_table_agrees_with_itself)
 {
     for (const struct option *option = options; option->name; option++) {
         ck_assert_ptr_eq(settings_find(option->name), option);
         ck_assert_msg(option->doc && *option->doc, "%s has no documentation", option->name);
         ck_assert_uint_lt(option->offset, sizeof(struct settings));
-        ck_assert_msg(
-            option->type == OPTION_TEXT || option->value, "%s has no default", option->name);
+        ck_assert_msg(option_is_text(option) || option->value, "%s has no default", option->name);
         ck_assert_int_eq(option->choices != NULL, option->type == OPTION_CHOICE);
         if (option->value)
             ck_assert_msg(settings_set(&settings, option, option->value, error, sizeof(error)) == 0,
@@ -450,6 +463,7 @@ int main(void)
     tcase_add_loop_test(tests, quantity_reads_and_prints, 0, COUNT(quantities));
     tcase_add_loop_test(tests, quantity_refuses, 0, COUNT(wrong_quantities));
     tcase_add_test(tests, settings_table_agrees_with_itself);
+    tcase_add_test(tests, settings_lists_go_on_in_one_place);
     tcase_add_test(tests, settings_defaults);
     tcase_add_test(tests, settings_later_sources_win);
     tcase_add_test(tests, settings_read_what_they_print);
