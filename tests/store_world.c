@@ -307,6 +307,12 @@ void world_commit(struct world *world)
     batch_free(batch);
 }
 
+void world_settle(struct world *world)
+{
+    for (int i = 0; i < 3; i++)
+        world_commit(world);
+}
+
 void world_forget(struct world *world)
 {
     for (int i = 0; i < WORLD_STREAMS; i++) {

@@ -67,6 +67,10 @@ void world_leave_open(struct world *world, unsigned calls);
 /* Cuts a batch, keeps it in mind and commits it. */
 void world_commit(struct world *world);
 
+/* Commits until whole traces of executions are finished, and counted: they wait two batches for
+ * more root calls (executions_judge). */
+void world_settle(struct world *world);
+
 /* Closes the streams, commits, closes the store. The files stay until world_remove. */
 void world_close(struct world *world);
 
