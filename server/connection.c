@@ -51,15 +51,21 @@ static void unlink_connection(struct connection *c)
  */
 static void log_end(const struct connection *c, int loss, const char *error)
 {
+    uint64_t left_out = 0;
+
     if (loss == WIRE_FINE || c->is_leaving)
         log_info("connection", log_field("event", "closed"), log_field("stream", c->number),
             log_field("peer", c->peer), log_field("records", c->wire.records),
             log_field("bytes", c->wire.position));
-    else
-        log_event(loss == LOSS_STOPPED ? LOG_INFO : LOG_WARN, "connection",
-            log_field("event", loss_name(loss)), log_field("stream", c->number),
-            log_field("peer", c->peer), log_field("error", error),
-            log_field("records", c->wire.records), log_field("bytes", c->wire.position));
+    else if (loss == LOSS_STOPPED || log_may(&c->set->failures, &left_out)) {
+        const struct log_field fields[] = {log_field("event", loss_name(loss)),
+            log_field("stream", c->number), log_field("peer", c->peer), log_field("error", error),
+            log_field("records", c->wire.records), log_field("bytes", c->wire.position),
+            log_field("left_out", left_out)};
+
+        log_write(
+            loss == LOSS_STOPPED ? LOG_INFO : LOG_WARN, "connection", fields, left_out ? 7 : 6);
+    }
 }
 
 void connection_free(struct connection *c)

@@ -8,6 +8,7 @@
 
 #include "record/wire.h"
 #include "server/connections.h"
+#include "server/log.h"
 #include "server/sessions.h"
 #include "server/sockets.h"
 
@@ -61,6 +62,7 @@ struct connections {
     struct connection *resting; /* not read until the intake says so */
     size_t count, memory;
     size_t tls_count; /* of `count` */
+    struct log_pace failures;
     unsigned char
         *buffer; /* of whoever has its turn: REST_SMALL for what was left, then what came */
     size_t read_size;

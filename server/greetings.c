@@ -28,6 +28,7 @@ struct greetings {
     struct live *live;
     struct greeting *first;
     size_t count;
+    struct log_pace failures;
     void (*on_end)(void *context);
     void *context;
 };
@@ -78,14 +79,29 @@ static void forget(struct greeting *g)
     free(g);
 }
 
+/* Whoever reaches the port can fail as often as he likes. */
+static void log_end(struct greeting *g, int loss, const char *error)
+{
+    char peer[SOCKET_NAME_MAX];
+    uint64_t left_out;
+
+    if (!log_may(&g->set->failures, &left_out))
+        return;
+    socket_name((struct sockaddr *)&g->peer, peer, sizeof(peer));
+    {
+        const struct log_field fields[] = {log_field("event", loss_name(loss)),
+            log_field("peer", peer), log_field("error", error), log_field("left_out", left_out)};
+
+        log_write(
+            loss == LOSS_STOPPED ? LOG_INFO : LOG_WARN, "connection", fields, left_out ? 4 : 3);
+    }
+}
+
 static void give_up(struct greeting *g, int loss, const char *error)
 {
     struct greetings *set = g->set;
-    char peer[SOCKET_NAME_MAX];
 
-    socket_name((struct sockaddr *)&g->peer, peer, sizeof(peer));
-    log_event(loss == LOSS_STOPPED ? LOG_INFO : LOG_WARN, "connection",
-        log_field("event", loss_name(loss)), log_field("peer", peer), log_field("error", error));
+    log_end(g, loss, error);
     set->live->own.lost[loss - 1].count++;
     live_publish(set->live);
     tls_free(g->tls);

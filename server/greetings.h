@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Clients of the TLS port until their handshake is done: then they become connections. Before, no
- * stream is begun for them; one that takes too long, or cannot be agreed with, costs a line in the
- * log and a count. The loop's thread.
+ * stream is begun for them; one that takes too long, or cannot be agreed with, costs a count and,
+ * if there are not too many (log_may), a line in the log. The loop's thread.
  */
 #ifndef KIEKER_SERVER_GREETINGS_H
 #define KIEKER_SERVER_GREETINGS_H

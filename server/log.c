@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "server/clock.h"
+
 const char *const log_level_names[LOG_LEVELS + 1] = {"debug", "info", "warn", "error", NULL};
 
 /* One log a process, as there is one standard error. */
@@ -163,6 +165,26 @@ size_t log_escape(char *out, size_t size, const char *text)
     }
     used += (size_t)sprintf(out + used, "%s\"", *at ? "..." : "");
     return used;
+}
+
+int log_may(struct log_pace *pace, uint64_t *left_out)
+{
+    int64_t now = clock_monotonic();
+    int may;
+
+    pthread_mutex_lock(&sink.lock);
+    if (pace->due < now)
+        pace->due = now;
+    may = pace->due - now <= (LOG_PACE_BURST - 1) * CLOCK_SECOND;
+    if (may) {
+        pace->due += CLOCK_SECOND;
+        *left_out = pace->left_out;
+        pace->left_out = 0;
+    } else {
+        pace->left_out++;
+    }
+    pthread_mutex_unlock(&sink.lock);
+    return may;
 }
 
 static size_t put_time(char *out, size_t size)

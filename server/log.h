@@ -60,6 +60,18 @@ void log_set_level(enum log_level level);
 void log_write(
     enum log_level level, const char *topic, const struct log_field *fields, size_t count);
 
+/*
+ * Lines that others can cause as often as they like: LOG_PACE_BURST at once, then one a second. All
+ * zero in the beginning. 1: write one, with `left_out` as a last field unless it is 0: as many were
+ * left out since the last; 0: leave it out, it is counted.
+ */
+#define LOG_PACE_BURST 10
+struct log_pace {
+    int64_t due; /* when the credit is full again */
+    uint64_t left_out;
+};
+int log_may(struct log_pace *pace, uint64_t *left_out);
+
 /* The value as it stands in the log, quoted if need be; returns its length, at most size - 1. */
 size_t log_escape(char *out, size_t size, const char *text);
 
