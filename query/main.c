@@ -311,7 +311,7 @@ static int check(const struct question *question)
 static struct source *open_source(const struct options *options, char *error, size_t size)
 {
     struct place place = {options->database, options->server, options->ca, options->token_file,
-        options->verb != NULL && options->verb->write != NULL};
+        options->timeout, options->verb != NULL && options->verb->write != NULL};
 
     return source_open(&place, error, size);
 }

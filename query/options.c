@@ -14,6 +14,7 @@ enum option {
     OPTION_SERVER,
     OPTION_CA,
     OPTION_TOKEN_FILE,
+    OPTION_TIMEOUT,
     OPTION_JSON,
     OPTION_NDJSON,
     OPTION_CSV,
@@ -45,6 +46,9 @@ const struct option_row option_rows[OPTIONS + 1] = {
     [OPTION_TOKEN_FILE] = {"token-file", 0, "FILE",
         "file with the token that the server wants (its --http-token); default: "
         "$KIEKER_TOKEN_FILE, or the token itself in $KIEKER_TOKEN"},
+    [OPTION_TIMEOUT] = {"timeout", 0, "DURATION",
+        "give up an answer that takes longer, such as 30s; default: as long as it takes, or as "
+        "the server allows (its --query-timeout)"},
     [OPTION_JSON] = {"json", 0, NULL,
         "one JSON document; ids are strings, durations whole nanoseconds"},
     [OPTION_NDJSON] = {"ndjson", 0, NULL, "a JSON object a row, each on its line"},
@@ -131,6 +135,22 @@ static int set_colour(struct reading *reading, const char *value)
     return refuse(reading, "--color: \"%s\" is neither auto nor always nor never", value);
 }
 
+static int set_timeout(struct reading *reading, const char *value)
+{
+    static const struct param timeout = {
+        .name = "--timeout", .type = TYPE_DURATION, .example = "30s"};
+    const char *choice;
+    int64_t ns;
+
+    if (param_parse(&timeout, NULL, 0, value, &ns, &choice, reading->error, reading->error_size) <
+        0)
+        return -1;
+    if (ns < 1000000 || ns / 1000000 > INT32_MAX)
+        return refuse(reading, "--timeout: \"%s\" is not between 1ms and 24 days", value);
+    reading->options->timeout = (unsigned)(ns / 1000000);
+    return 0;
+}
+
 static int apply(struct reading *reading, enum option option)
 {
     struct options *options = reading->options;
@@ -151,6 +171,8 @@ static int apply(struct reading *reading, enum option option)
     case OPTION_TOKEN_FILE:
         options->token_file = value;
         break;
+    case OPTION_TIMEOUT:
+        return set_timeout(reading, value);
     case OPTION_JSON:
     case OPTION_NDJSON:
     case OPTION_CSV:

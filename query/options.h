@@ -20,6 +20,7 @@ struct setting {
 struct options {
     const char *database, *server;
     const char *ca, *token_file; /* of the server */
+    unsigned timeout;            /* ms; 0: none */
     const char *form;            /* one of the verb's formats */
     const char *fields;          /* of -f */
     enum colouring colour;

@@ -96,6 +96,10 @@ static void refuse_code(
     else if (code == CURLE_SSL_CACERT_BADFILE)
         request_refuse(request, 503, "%s cannot be read as certificates (PEM): see --ca",
             remote->ca ? remote->ca : "the system's file of authorities");
+    else if (code == CURLE_OPERATION_TIMEDOUT && remote->timeout > 0)
+        request_refuse(request, 503,
+            "%s has not answered within --timeout: narrow the question down, or give it longer",
+            remote->url);
     else
         request_refuse(request, 503,
             "No server at %s (%s). Start `kieker-collector`, or give --database FILE", remote->url,
@@ -151,6 +155,7 @@ static long receive(
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_bytes);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, receiving);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)remote->timeout);
     curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "");
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "kieker-query");
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);

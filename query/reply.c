@@ -58,6 +58,7 @@ static void reply_written(struct request *request, struct store_reader *reader, 
         request_refuse(request, 500,
             "The database is damaged; what can be read gives kieker-query %s --database FILE",
             request->verb->name);
+    request_note_end(request, reader);
     if (request->status == 0 && buffer_append(&bounded.bytes, "", 1) == 0)
         *reply =
             (struct reply){200, outlet.type, (char *)bounded.bytes.bytes, bounded.bytes.size - 1};

@@ -169,6 +169,14 @@ int request_check(struct request *request)
     return request->status == 0 ? 0 : -1;
 }
 
+void request_note_end(struct request *request, const struct store_reader *reader)
+{
+    if (request->status == 0 || !store_reader_was_ended(reader))
+        return;
+    request->status = 503;
+    snprintf(request->error, sizeof(request->error), "%s", store_reader_error(reader));
+}
+
 json_t *request_answer(struct request *request, struct store_reader *reader)
 {
     uint64_t left_out;
@@ -188,5 +196,6 @@ json_t *request_answer(struct request *request, struct store_reader *reader)
         answer_put(&answer, "damaged", answer_number(left_out));
     if (answer == NULL)
         request_refuse(request, 500, "memory is short"); /* unless the verb has said what it was */
+    request_note_end(request, reader);
     return answer;
 }

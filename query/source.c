@@ -67,6 +67,7 @@ static int open_remote(
     const char *token = given(NULL, "KIEKER_TOKEN");
 
     remote->url = address(server);
+    remote->timeout = place->timeout;
     if (ca != NULL)
         remote->ca = strdup(ca);
     if (place->token_file == NULL && token != NULL) {
@@ -96,6 +97,8 @@ struct source *source_open(const struct place *place, char *error, size_t error_
     } else {
         source->reader = open_database(source, place->database, place->salvage, error, error_size);
         opened = source->reader != NULL ? 0 : -1;
+        if (source->reader != NULL)
+            store_reader_limit(source->reader, place->timeout);
     }
     if (opened == 0) {
         if (source->reader == NULL)
@@ -131,9 +134,15 @@ const char *source_database(const struct source *source)
 
 int source_write(struct source *source, struct request *request, struct outlet *outlet)
 {
+    int result;
+
     if (source->remote.url != NULL)
         return remote_write(&source->remote, request, outlet);
-    return request_check(request) < 0 ? -1 : request->verb->write(request, source->reader, outlet);
+    if (request_check(request) < 0)
+        return -1;
+    result = request->verb->write(request, source->reader, outlet);
+    request_note_end(request, source->reader);
+    return result;
 }
 
 json_t *source_answer(struct source *source, struct request *request)

@@ -12,6 +12,7 @@ struct source;
 struct place {
     const char *database, *server;
     const char *ca, *token_file; /* see remote */
+    unsigned timeout;            /* ms that an answer may take; 0: as long as it takes */
     int salvage;                 /* the database may be damaged: it is for an export */
 };
 
@@ -41,6 +42,7 @@ struct remote {
     char *ca;  /* file with the authorities to believe; NULL: the system's */
     char *token;
     size_t token_size;
+    unsigned timeout; /* ms; 0: none */
 };
 json_t *remote_answer(const struct remote *remote, struct request *request);
 int remote_write(const struct remote *remote, struct request *request, struct outlet *outlet);

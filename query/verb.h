@@ -222,6 +222,10 @@ json_t *request_refuse(struct request *request, int status, const char *format, 
  * too. 0, or -1. */
 int request_check(struct request *request);
 
+/* Of a query that was ended (store_reader_was_ended) the status is 503, and the sentence says why.
+ * Part of request_answer. */
+void request_note_end(struct request *request, const struct store_reader *reader);
+
 /* The answer, a new reference; NULL: see status and error (set also when memory was short). */
 json_t *request_answer(struct request *request, struct store_reader *reader);
 

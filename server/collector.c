@@ -138,6 +138,7 @@ static void get_figures(void *context, struct figures *figures)
         *figures = c->last_figures;
     pthread_mutex_unlock(&c->figures_lock);
     spans_intake_figures(c->spans, figures);
+    figures->http_complaints = atomic_load(&c->http_complaints);
 }
 
 static int take_spans(void *context, struct otlp_batch *batch)
@@ -156,8 +157,12 @@ static void spans_refused(void *context)
 
 static void web_complains(void *context, const char *sentence)
 {
-    (void)context;
-    log_debug("http", log_field("error", sentence));
+    struct collector *c = context;
+    uint64_t left_out;
+
+    atomic_fetch_add(&c->http_complaints, 1);
+    if (log_may(&c->web_pace, &left_out))
+        log_debug("http", log_field("error", sentence), log_field("left_out", left_out));
 }
 
 int collector_start_web(struct collector *c)
@@ -174,6 +179,7 @@ int collector_start_web(struct collector *c)
         .connections = (unsigned)c->settings.http_connections,
         .workers = (unsigned)c->settings.http_workers,
         .event_clients = (unsigned)c->settings.event_clients,
+        .request_ms = (unsigned)(c->settings.http_request_timeout / CLOCK_MS),
         .query_ms = (unsigned)(c->settings.query_timeout / CLOCK_MS),
         .figures = get_figures,
         .complain = web_complains,

@@ -3,7 +3,10 @@
 #ifndef KIEKER_SERVER_COLLECTOR_H
 #define KIEKER_SERVER_COLLECTOR_H
 
+#include <stdatomic.h>
+
 #include "server/listener.h"
+#include "server/log.h"
 #include "server/settings.h"
 #include "web/web.h"
 
@@ -31,6 +34,8 @@ struct collector {
     struct connections *connections;
     struct listener *listener;
     struct web *web;
+    struct log_pace web_pace;
+    atomic_uint_fast64_t http_complaints;
     struct event *signals[3];
     int is_ready;
     uint64_t lost; /* records that could not be stored when it stopped */

@@ -136,6 +136,10 @@ const struct option options[] = {
         "traces end as incomplete"},
     {"http-connections", NUMBER(http_connections), "256", 4, 100000, NULL, 0,
         "HTTP connections at a time"},
+    {"http-request-timeout", DURATION(http_request_timeout), "20s", 100 * MS, 3600 * SECOND, NULL,
+        0,
+        "longest time that an HTTP request may take to come, its head and then what it carries; "
+        "beyond, it is closed, and before, where connections are few and others come"},
     {"http-workers", NUMBER(http_workers), "2", 1, 64, NULL, 0,
         "queries of the HTTP API that run at a time"},
     {"event-clients", NUMBER(event_clients), "64", 0, 10000, NULL, 0,

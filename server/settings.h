@@ -27,7 +27,7 @@ struct settings {
     int64_t open_traces, trace_memory, trace_depth, trace_executions;
     int64_t names, name_memory, operations, paths, classes;
     int64_t batch_interval, batch_size, queue_size, resume_wait;
-    int64_t http_connections, http_workers, event_clients, query_timeout;
+    int64_t http_connections, http_workers, event_clients, query_timeout, http_request_timeout;
     int64_t retain_age, retain_size; /* 0: without end */
 };
 

@@ -108,6 +108,12 @@ const char *store_reader_error(const struct store_reader *reader);
 /* A query running longer fails, saying so; 0 takes the limit away. */
 void store_reader_limit(struct store_reader *reader, unsigned milliseconds);
 
+/* Its SQL is somebody else's: what it may take of memory is bounded. Before the first query. */
+void store_reader_guard(struct store_reader *reader);
+
+/* Whether the last query was ended before it was through, by the limit or by an interruption. */
+int store_reader_was_ended(const struct store_reader *reader);
+
 /* How many blocks and traces queries went on without because they are damaged, since this was last
  * asked. */
 uint64_t store_left_out(struct store_reader *reader);

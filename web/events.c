@@ -19,6 +19,7 @@ struct client {
     struct events *events;
     struct MHD_Connection *connection;
     uint64_t next;             /* event to be sent */
+    unsigned token_changes;    /* when it was let in */
     char out[EVENT_MAX + 128]; /* under way */
     size_t at, size;
     int is_suspended;
@@ -40,7 +41,13 @@ struct events {
     char kept[EVENTS_KEPT][EVENT_MAX];
     int64_t newest_at;
     int kicked, stopping;
+    unsigned token_changes; /* that all clients were told of */
 };
+
+static unsigned token_changes_now(const struct events *e)
+{
+    return e->config->token ? token_changes(e->config->token) : 0;
+}
 
 static int64_t clock_ns(clockid_t id)
 {
@@ -92,7 +99,8 @@ static ssize_t read_events(void *context, uint64_t position, char *out, size_t r
 
     (void)position;
     pthread_mutex_lock(&e->lock);
-    if (e->stopping) {
+    if (e->stopping ||
+        ((c->at == 0 || c->at == c->size) && c->token_changes != token_changes_now(e))) {
         given = MHD_CONTENT_READER_END_OF_STREAM;
     } else if (c->at < c->size || fill(c)) {
         size_t size = c->size - c->at < room ? c->size - c->at : room;
@@ -213,6 +221,10 @@ static void *run(void *context)
         compose(e, says, sizeof(says));
         pthread_mutex_lock(&e->lock);
         publish(e, said, sizeof(said), says);
+        if (e->token_changes != token_changes_now(e)) {
+            e->token_changes = token_changes_now(e);
+            resume_all(e);
+        }
         at = clock_ns(CLOCK_MONOTONIC) + EVENTS_EVERY_MS * MS;
         until = (struct timespec){(time_t)(at / (1000 * MS)), (long)(at % (1000 * MS))};
         while (!e->stopping && pthread_cond_timedwait(&e->wake, &e->lock, &until) == 0)
@@ -295,6 +307,7 @@ void events_handle(struct exchange *x)
     }
     c->events = e;
     c->connection = x->connection;
+    c->token_changes = x->token_changes;
     c->size = (size_t)snprintf(c->out, sizeof(c->out), "retry: 2000\n\n");
     if (!take_in(e, c, seen_last(x))) {
         free(c);

@@ -4,6 +4,7 @@
  * and then to say that all is well. Each has an id that only grows, also from one start of the
  * collector to the next, so that a page which comes back says what it saw last and gets what it
  * missed, or is told how much that was. Without clients nothing is done.
+ * A stream ends when the token has changed: who knows the new one comes back.
  */
 #ifndef KIEKER_WEB_EVENTS_H
 #define KIEKER_WEB_EVENTS_H

@@ -40,7 +40,8 @@ struct exchange {
     struct MHD_Connection *connection;
     const char *path;
     int is_post;
-    int is_waiting; /* suspended: its answer comes from a worker. The HTTP thread's own */
+    unsigned token_changes; /* see token.h: when it was allowed */
+    int is_waiting;         /* suspended: its answer comes from a worker. The HTTP thread's own */
     struct answer answer;
     struct request request; /* of a verb: begun if request.verb is there */
     struct exchange *next;  /* in the queue of workers */

@@ -26,6 +26,8 @@ struct figures {
     double commit_seconds;
     uint64_t spans, spans_rejected, span_bytes, span_requests,
         span_requests_refused; /* OpenTelemetry's; the bytes are of those that wait */
+    uint64_t http_complaints,
+        http_closed; /* failed handshakes and broken requests; see patience.h */
     uint64_t retired_by_age, retired_by_size, retired_records,
         retain_excess;                 /* see store_retired */
     char problem[FIGURES_PROBLEM_MAX]; /* a sentence: why nothing can be stored at the moment;

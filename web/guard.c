@@ -22,13 +22,14 @@ static void cookie_name(const struct exchange *x, char *out, size_t size)
     snprintf(out, size, "kieker_session_%u", x->web->config.port);
 }
 
-static enum token_verdict verdict(const struct exchange *x)
+static enum token_verdict verdict(struct exchange *x)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     char name[COOKIE_MAX];
     const char *session;
 
+    x->token_changes = token_changes(x->web->config.token);
     cookie_name(x, name, sizeof(name));
     /* Who logs in, or sends spans, says the token. */
     session = x->is_post ? NULL : MHD_lookup_connection_value(x->connection, MHD_COOKIE_KIND, name);

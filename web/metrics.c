@@ -70,6 +70,11 @@ static const struct metric {
         "Requests with spans that were taken"},
     {"span_requests_refused_total", COUNTER, offsetof(struct figures, span_requests_refused),
         "Requests with spans that were refused: unreadable, too large, or too much waits"},
+    {"http_errors_total", COUNTER, offsetof(struct figures, http_complaints),
+        "HTTP connections that failed: TLS that could not be agreed upon, requests that are none"},
+    {"http_closed_total", COUNTER, offsetof(struct figures, http_closed),
+        "HTTP connections that were closed since no whole request came within "
+        "--http-request-timeout, or to make room"},
     {"reading_paused", GAUGE, offsetof(struct figures, paused),
         "1 while clients are not read because the database is behind"},
     {"reading_pauses_total", COUNTER, offsetof(struct figures, pauses),
@@ -182,6 +187,7 @@ void metrics_handle(struct exchange *x)
     char *text;
 
     x->web->config.figures(x->web->config.context, &figures);
+    figures.http_closed = patience_closed(x->web->patience);
     text = metrics_text(&figures, &size);
     exchange_give(x, "text/plain; version=0.0.4; charset=utf-8", text, size);
 }

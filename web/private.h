@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "web/events.h"
+#include "web/patience.h"
 #include "web/workers.h"
 
 #define WEB_SOCKETS_MAX 8
@@ -16,6 +17,7 @@ struct web {
     const char *known_names[3];
     struct workers *workers;
     struct events *events;
+    struct patience *patience;
     atomic_uint unanswered; /* that workers have or had, and whose answer is not out yet */
     struct MHD_Daemon *daemons[WEB_SOCKETS_MAX]; /* one a socket */
     unsigned daemon_count;

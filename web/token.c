@@ -34,6 +34,7 @@ struct token {
     size_t size;
     struct session sessions[TOKEN_SESSIONS];
     uint64_t uses;
+    unsigned changes;
     struct failures failures[ADDRESSES];
 };
 
@@ -53,8 +54,10 @@ static int load(struct token *t, char *error, size_t error_size)
         return -1;
     }
     pthread_mutex_lock(&t->lock);
-    if (t->text == NULL || t->size != size || memcmp(t->text, text, size) != 0)
+    if (t->text == NULL || t->size != size || memcmp(t->text, text, size) != 0) {
         memset(t->sessions, 0, sizeof(t->sessions));
+        t->changes++;
+    }
     secret_free(t->text, t->size);
     t->text = text;
     t->size = size;
@@ -184,6 +187,16 @@ enum token_verdict token_check(
         verdict = check_token(t, peer, authorization);
     pthread_mutex_unlock(&t->lock);
     return verdict;
+}
+
+unsigned token_changes(struct token *t)
+{
+    unsigned changes;
+
+    pthread_mutex_lock(&t->lock);
+    changes = t->changes;
+    pthread_mutex_unlock(&t->lock);
+    return changes;
 }
 
 int token_begin_session(struct token *t, char text[TOKEN_SESSION_TEXT])

@@ -35,6 +35,9 @@ void token_close(struct token *token);
 enum token_verdict token_check(struct token *token, const struct sockaddr *peer,
     const char *authorization, const char *session);
 
+/* How often the token has changed. What was allowed before it did is so no more. */
+unsigned token_changes(struct token *token);
+
 /* Begins a session. 0, or -1 when the system gives no random bytes. */
 int token_begin_session(struct token *token, char text[TOKEN_SESSION_TEXT]);
 

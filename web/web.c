@@ -14,7 +14,7 @@
 #include "web/private.h"
 #include "web/routes.h"
 
-#define IDLE_SECONDS 75u      /* of a connection without a request */
+#define STILL_SECONDS 75u     /* of a connection on which nothing moves, see also patience.h */
 #define STOP_PATIENCE_MS 1000 /* for clients that do not take their answers */
 
 #define TEXT_OF(number) TEXT(number)
@@ -113,6 +113,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         x = *state = exchange_new(context, connection, path);
         if (x == NULL)
             return MHD_NO;
+        patience_head(x->web->patience, connection);
         /* Refused at once: nobody needs to send us a body first. */
         return guard_refuses(x, method) ? send_answer(x) : MHD_YES;
     }
@@ -122,6 +123,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         return MHD_YES;
     }
     if (!x->is_waiting) {
+        patience_whole(x->web->patience, connection);
         routes_handle(x);
         if (x->is_waiting)
             return MHD_YES;
@@ -133,13 +135,13 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     enum MHD_RequestTerminationCode how)
 {
     (void)context;
-    (void)connection;
     (void)how;
     if (*state) {
         struct exchange *x = *state;
 
         if (x->is_waiting)
             atomic_fetch_sub(&x->web->unanswered, 1);
+        patience_answered(x->web->patience, connection);
         exchange_free(x);
     }
     *state = NULL;
@@ -179,7 +181,8 @@ static struct MHD_Daemon *start_daemon(struct web *web, int fd)
     daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, web, MHD_OPTION_EXTERNAL_LOGGER,
         on_complaint, web, MHD_OPTION_LISTEN_SOCKET, copy, MHD_OPTION_NOTIFY_COMPLETED,
         on_completed, web, MHD_OPTION_CONNECTION_LIMIT, web->config.connections,
-        MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, MHD_OPTION_ARRAY,
+        MHD_OPTION_CONNECTION_TIMEOUT, STILL_SECONDS, MHD_OPTION_NOTIFY_CONNECTION,
+        patience_on_connection, web->patience, MHD_OPTION_ARRAY,
         web->config.secure ? of_tls : of_tls + 2, MHD_OPTION_END);
     return daemon;
 }
@@ -213,9 +216,10 @@ struct web *web_start(const struct web_config *config, char *error, size_t error
     if (web && copy_config(web, config) == 0) {
         web->workers = workers_start(&web->config);
         web->events = events_start(&web->config);
+        web->patience = patience_start(web->config.connections, web->config.request_ms);
     }
-    while (web && web->workers && web->events && web->daemon_count < config->fd_count &&
-           web->daemon_count < WEB_SOCKETS_MAX) {
+    while (web && web->workers && web->events && web->patience &&
+           web->daemon_count < config->fd_count && web->daemon_count < WEB_SOCKETS_MAX) {
         struct MHD_Daemon *daemon = start_daemon(web, config->fds[web->daemon_count]);
 
         if (daemon == NULL)
@@ -255,6 +259,7 @@ void web_stop(struct web *web)
         if (fds[i] >= 0)
             close(fds[i]);
     }
+    patience_stop(web->patience);
     events_free(web->events);
     free((char *)(uintptr_t)web->config.listen);
     free((char *)(uintptr_t)web->config.names);

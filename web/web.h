@@ -27,7 +27,7 @@ struct web_config {
     struct secure *secure; /* what HTTPS is spoken with; NULL: HTTP. Lent */
     const char *database;
     char records_address[64]; /* where clients send records: "127.0.0.1:10133" */
-    unsigned connections, workers, event_clients, query_ms;
+    unsigned connections, workers, event_clients, query_ms, request_ms;
     void (*figures)(void *context, struct figures *figures); /* from any thread, until web_stop */
     void (*complain)(void *context, const char *sentence);   /* likewise */
     /*

@@ -6,7 +6,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "web/private.h"
 #include "web/status.h"
@@ -24,14 +23,6 @@ struct workers {
         pthread_t thread;
     } each[];
 };
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
 
 /* From now on others may interrupt it. */
 static void set_reader(struct worker *worker, struct store_reader *reader)
@@ -67,25 +58,15 @@ static struct store_reader *open_reader(struct worker *worker, struct exchange *
         return NULL;
     }
     store_reader_limit(reader, config->query_ms);
+    store_reader_guard(reader);
     set_reader(worker, reader);
     return reader;
-}
-
-static int is_stopping(struct workers *w)
-{
-    int stopping;
-
-    pthread_mutex_lock(&w->lock);
-    stopping = w->stopping;
-    pthread_mutex_unlock(&w->lock);
-    return stopping;
 }
 
 /* Answers with what the verb says. 0; -1 when the reader is better opened anew. */
 static int answer(struct workers *w, struct store_reader *reader, struct exchange *x)
 {
     const struct web_config *config = w->config;
-    int64_t began = now_ms();
     struct reply reply;
 
     if (status_is_asked(&x->request))
@@ -95,10 +76,6 @@ static int answer(struct workers *w, struct store_reader *reader, struct exchang
     exchange_give(x, reply.type, reply.bytes, reply.size);
     if (reply.bytes)
         x->answer.status = (unsigned)reply.status;
-    /* What the limit or our own end cut off is neither wrong nor broken. */
-    if (x->answer.status >= MHD_HTTP_BAD_REQUEST &&
-        (now_ms() - began >= config->query_ms || is_stopping(w)))
-        x->answer.status = MHD_HTTP_SERVICE_UNAVAILABLE;
     return x->answer.status == MHD_HTTP_INTERNAL_SERVER_ERROR ? -1 : 0;
 }
 

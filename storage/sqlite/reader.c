@@ -45,10 +45,12 @@ static int64_t now(void)
 
 static int on_progress(void *context)
 {
-    const struct store_reader *reader = context;
+    struct store_reader *reader = context;
 
-    return atomic_load_explicit(&reader->is_interrupted, memory_order_relaxed) ||
-           (reader->deadline != 0 && now() > reader->deadline);
+    if (!atomic_load_explicit(&reader->is_interrupted, memory_order_relaxed) &&
+        (reader->deadline == 0 || now() <= reader->deadline))
+        return 0;
+    return reader->was_ended = 1;
 }
 
 int read_is_late(struct store_reader *reader)
@@ -69,7 +71,7 @@ int read_begin(struct store_reader *reader)
 {
     if (reader->nesting++ > 0)
         return 0;
-    reader->is_damage = 0;
+    reader->is_damage = reader->was_ended = 0;
     if (reader->borrowed)
         return 0;
     reader->deadline = reader->limit ? now() + reader->limit * INT64_C(1000000) : 0;
@@ -307,6 +309,16 @@ const char *store_reader_error(const struct store_reader *reader)
 void store_reader_limit(struct store_reader *reader, unsigned milliseconds)
 {
     reader->limit = milliseconds;
+}
+
+void store_reader_guard(struct store_reader *reader)
+{
+    reader->is_guarded = 1;
+}
+
+int store_reader_was_ended(const struct store_reader *reader)
+{
+    return reader->was_ended;
 }
 
 void store_reader_interrupt(struct store_reader *reader)

@@ -61,6 +61,8 @@ struct store_reader {
     unsigned limit;   /* ms; 0: none */
     int64_t deadline; /* ns of the monotonic clock; 0: none */
     atomic_int is_interrupted;
+    int is_guarded;         /* see store_reader_guard */
+    int was_ended;          /* see store_reader_was_ended */
     int is_damage;          /* the last failure was of one block or trace, which may be left out */
     LIST(int64_t) left_out; /* blocks, and traces as negative numbers; see store_left_out */
     int borrowed; /* the connection is somebody else's, who also begins and ends transactions */

@@ -13,12 +13,26 @@
 static const char *const pragmas[] = {"table_info", "table_xinfo", "table_list", "index_list",
     "index_info", "function_list", "user_version"};
 
-/* With printf a character can be repeated 2^31 times, which nothing interrupts. */
+/* With these a character can be repeated 2^31 times, which nothing interrupts. */
 static int is_refused(const struct store_reader *reader, const char *function)
 {
     return function && (strcmp(function, "load_extension") == 0 ||
-                           (reader->limit != 0 && (strcmp(function, "printf") == 0 ||
-                                                      strcmp(function, "format") == 0)));
+                           (reader->is_guarded && strcmp(function, "format") == 0));
+}
+
+/* Where it is guarded: of printf what our own views need (see schema.c). */
+static void on_printf(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    const unsigned char *format = count == 2 ? sqlite3_value_text(values[0]) : NULL;
+    char text[24];
+
+    if (format == NULL || strcmp((const char *)format, "%016x") != 0) {
+        sqlite3_result_error(context,
+            "printf is for kieker-query --database FILE alone: here it knows '%016x' only", -1);
+        return;
+    }
+    sqlite3_snprintf(sizeof(text), text, "%016llx", sqlite3_value_int64(values[1]));
+    sqlite3_result_text(context, text, -1, SQLITE_TRANSIENT);
 }
 
 static int on_authorize(
@@ -43,7 +57,7 @@ static int on_authorize(
     }
 }
 
-/* What one query of somebody else may cost, where a time limit says that it is somebody else's. */
+/* What one query of somebody else may cost. */
 #define MEMORY_MAX (32 << 20)  /* SQLite's */
 #define ANSWER_MAX (16u << 20) /* of all values, with VALUE_COST each */
 #define VALUE_COST 64u
@@ -80,13 +94,17 @@ static int set_up(struct store_reader *reader)
 
     for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
         sqlite3_limit(handle, limits[i].limit, limits[i].most);
-    sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, reader->limit ? VALUE_MAX : 64 << 20);
+    sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, reader->is_guarded ? VALUE_MAX : 64 << 20);
     /* What the file's own views and triggers say is not believed either. */
     sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     if (database_execute(&reader->outside,
             "PRAGMA query_only = ON; PRAGMA cache_size = -2048; PRAGMA temp_store = MEMORY") < 0)
         return -1;
+    if (reader->is_guarded && sqlite3_create_function(handle, "printf", -1,
+                                  SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, NULL,
+                                  on_printf, NULL, NULL) != SQLITE_OK)
+        return database_failed(&reader->outside);
     if (functions_register(handle) != SQLITE_OK || vtab_lend(reader, handle) != SQLITE_OK)
         return database_failed(&reader->outside);
     /* Connects them once and for all: under the authorizer SQLite could not. */
@@ -223,7 +241,7 @@ static int give_rows(
             values[i] = value_of(statement, (int)i);
             given += VALUE_COST + values[i].size;
         }
-        if (reader->limit && given > ANSWER_MAX)
+        if (reader->is_guarded && given > ANSWER_MAX)
             break;
         ended = sink->row(sink->context, count, values) != 0;
     }
@@ -231,7 +249,7 @@ static int give_rows(
     free(values);
     if (ended < 0)
         return database_fail(&reader->database, "not enough memory for the query");
-    if (reader->limit && given > ANSWER_MAX)
+    if (reader->is_guarded && given > ANSWER_MAX)
         return database_fail(&reader->database,
             "the answer is larger than %u MiB: ask for fewer columns, or fewer rows (--limit)",
             ANSWER_MAX >> 20);
@@ -244,13 +262,13 @@ static int run(struct store_reader *reader, const char *sql, const struct sql_si
     sqlite3_stmt *statement = NULL;
     int result, exceeded = 0;
 
-    if (reader->limit)
+    if (reader->is_guarded)
         budget_begin(MEMORY_MAX);
     result = prepare(reader, sql, &statement);
     if (result == 0)
         result = give_rows(reader, statement, sink);
     sqlite3_finalize(statement);
-    if (reader->limit)
+    if (reader->is_guarded)
         exceeded = budget_end();
     if (result < 0 && exceeded)
         return database_fail(&reader->database,
