@@ -16,9 +16,9 @@
  * From the collector, to an agent that has named a session, and to nobody else (a client that does
  * not read would have its connection reset); entries of id 0:
  *   kieker:committed position=C                all before C is in the store; at once after the
- *                                              hello, then after commits
- *   kieker:unknown position=C                  of that session there is C, less than P: the agent
- *                                              has to begin a new one, on a new connection
+ *                                              hello, then after commits, the newest C alone
+ *   kieker:unknown position=C                  the session has C, less than P, or cannot go on: the
+ *                                              agent has to begin a new one, on a new connection
  */
 #ifndef KIEKER_RECORD_TALK_H
 #define KIEKER_RECORD_TALK_H

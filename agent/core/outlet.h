@@ -8,6 +8,10 @@
  * waits: for a peer that is there as long as it takes, for one that is gone as long as the patience
  * lasts. With a peer that does not say so, a stream and its connection are one, and what has been
  * written is forgotten.
+ *
+ * Until the peer's first word it is taken for one of those: a connection that breaks before takes
+ * with it what was under way. To write that again at once would be wrong, since a peer that keeps
+ * no positions would have it twice.
  */
 #ifndef KIEKER_AGENT_CORE_OUTLET_H
 #define KIEKER_AGENT_CORE_OUTLET_H

@@ -409,6 +409,39 @@ class Break(Case):
         self.assertEqual(shapes, [("child", 9)] * 10 + [("main", 1 + 10 * 1001)])
 
 
+class Words(Case):
+    """What is written of the talk, record/talk.h and agent/README.md, is what is said."""
+
+    def read_source(self, *path):
+        with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", *path), encoding="utf-8") as file:
+            return file.read()
+
+    def test_hello(self):
+        store = self.store()
+        done = self.run_program(store, "outer(1)", "--run", "nightly build")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        session, = store.sessions.values()
+        said = dict(pair.split("=", 1) for pair in session.hello.split()[1:])
+        told = re.search(r"kieker:agent (.*?) the first entry", re.sub(r"\n \*", " ", self.read_source("record", "talk.h"))).group(1)
+        told = dict(pair.split("=", 1) for pair in told.split())
+        self.assertEqual(list(said), list(told))
+        self.assertEqual((said["version"], said["language"], said["run"]), (told["version"], told["language"], "nightly%20build"))
+        in_readme = re.search(r"`kieker:agent (.*?)`", self.read_source("agent", "README.md")).group(1)
+        in_readme = dict(pair.split("=", 1) for pair in in_readme.split())
+        self.assertEqual(list(in_readme.items()), [pair for pair in told.items() if pair[0] not in ("session", "position", "registry")])
+
+    def test_names(self):
+        text = self.read_source("record", "talk.h")
+        comment, code = text[:text.index("#ifndef")], text[text.index("#ifndef"):]
+        self.assertEqual(set(re.findall(r"^ \*   kieker:([a-z]+)", comment, re.M)), set(re.findall(r'#define TALK_\w+ "kieker:(\w+)"', code)))
+
+    def test_counters(self):
+        told = re.search(r"`kieker:counters (.*?)`", self.read_source("agent", "README.md")).group(1)
+        names = re.findall(r"(dropped_\w+)=%llu", self.read_source("agent", "core", "rounds.c"))
+        self.assertEqual([pair.split("=")[0] for pair in told.split()], names)
+        self.assertIn("kieker:counters %s=" % names[0], self.read_source("record", "talk.h"))
+
+
 class Unknown(Case):
     def test_begins_anew_and_counts(self):
         store = self.store(storing=1)

@@ -388,6 +388,47 @@ class Command(harness.Case):
         self.assertEqual(vars(copy), dict(vars(values), **changed))
 
 
+class Readme(unittest.TestCase):
+    """What agent/README.md says of options is what the table of them says."""
+
+    # Of weave and report, and what is no option of a run.
+    OTHERS = {"help", "config", "out", "json"}
+    VARIABLES = {"KIEKER_START", "KIEKER_NAME", "KIEKER_CONFIG"}
+
+    def setUp(self):
+        from kieker import options
+        self.options = options
+        with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "agent", "README.md"), encoding="utf-8") as file:
+            self.text = file.read()
+
+    def test_table(self):
+        rows = re.findall(r"^\| `--([a-z-]+)` \| `(.*)` \| (?:`(.*)`)? *\|$", self.text, re.M)
+        table = [(option.name, option.metavar, option.default or "") for option in self.options.OPTIONS]
+        self.assertEqual([(name, value.replace("` `", "|"), default) for name, value, default in rows], table)
+
+    def test_names(self):
+        told = set(re.findall(r"(?<![\w-])--([a-z][a-z-]*)", self.text))
+        self.assertGreater(len(told), 10)
+        self.assertEqual(told - self.OTHERS - set(self.options.BY_NAME), set())
+        variables = set(re.findall(r"KIEKER_[A-Z_]+", self.text))
+        self.assertEqual(variables - self.VARIABLES - {option.variable for option in self.options.OPTIONS}, set())
+
+    def test_values(self):
+        """Words in code spans that stand behind an option with choices are among them."""
+        checked = 0
+        for span in re.findall(r"`([^`\n]+)`", self.text):
+            for name, value in re.findall(r"--([a-z-]+)[ =]([a-z]\S*)", span):
+                option = self.options.BY_NAME.get(name)
+                if option and (option.choices or option.switch):
+                    option.check(value, "agent/README.md: " + span)
+                    checked += 1
+        self.assertGreater(checked, 5)
+
+    def test_defaults_in_sentences(self):
+        self.assertIn("(`%s` unless told otherwise)" % self.options.DEFAULT_WRITER, self.text)
+        self.assertEqual(re.findall(r"`--patience` seconds \((\d+)\)", self.text), [self.options.BY_NAME["patience"].default])
+
+
 class Types(unittest.TestCase):
     def test_stubs_are_in_step(self):
         import ast
