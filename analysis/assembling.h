@@ -39,6 +39,7 @@ struct open_trace {
                              are not */
     struct chunk chunk;
     int changed, was_open;
+    int is_parent;          /* noted as one that has started others */
     size_t weight, content; /* of its lists and its chunk, as last counted in the assembler's */
     struct open_trace *older, *newer;   /* by last touch; among the unused: `older` chains them */
     struct open_trace *previous, *next; /* of the same stream */
@@ -118,6 +119,10 @@ struct open_trace *trace_link(
 int trace_metadata(struct assembler *a, struct stream *stream, const struct record *record);
 int trace_flush_chunk(struct assembler *a, struct open_trace *trace);
 int trace_finish_all(struct assembler *a, struct stream *stream);
+
+/* kin.c: the trace has started others; its metadata has come, which may name its parent */
+int kin_note_parent(struct assembler *a, struct open_trace *trace);
+int kin_note_child(struct assembler *a, struct open_trace *trace);
 
 /* weigh.c: counts what the trace holds by now; gives back what its emptied chunk need not keep */
 void trace_weigh(struct assembler *a, struct open_trace *trace);

@@ -30,6 +30,7 @@ void batch_free(struct batch *batch)
     list_fini(&batch->open);
     list_fini(&batch->chunks);
     list_fini(&batch->records);
+    list_fini(&batch->kin);
     list_fini(&batch->streams);
     list_fini(&batch->counters);
     list_fini(&batch->notes);
@@ -59,5 +60,5 @@ size_t batch_bytes(const struct batch *batch)
            BYTES(batch->runs) + BYTES(batch->classes) + BYTES(batch->path_stats) +
            BYTES(batch->class_stats) + BYTES(batch->finished) + BYTES(batch->open) +
            BYTES(batch->chunks) + BYTES(batch->records) + BYTES(batch->streams) +
-           BYTES(batch->counters) + BYTES(batch->notes);
+           BYTES(batch->counters) + BYTES(batch->notes) + BYTES(batch->kin);
 }

@@ -107,6 +107,18 @@ struct batch_record {
     uint32_t size;
 };
 
+/*
+ * A trace that has started others, or one that was started by another: `kieker_id` is the client's
+ * id of the one that starts. The store finds them by (stream, kieker_id).
+ */
+struct batch_kin {
+    uint64_t trace;
+    uint32_t stream;
+    int64_t kieker_id;
+    int32_t order; /* of what was started: at which order index of the other; -1: it did not say */
+    int is_parent;
+};
+
 /* A stream as it stands; a later row replaces an earlier one of the same id. */
 struct batch_stream {
     uint32_t id, run;
@@ -148,6 +160,7 @@ struct batch {
     LIST(struct batch_trace) open; /* every trace that is open and changed since the batch before */
     LIST(struct batch_chunk) chunks;
     LIST(struct batch_record) records;
+    LIST(struct batch_kin) kin;
     LIST(struct batch_stream) streams;
     LIST(struct batch_counter) counters;
     LIST(struct batch_note) notes;

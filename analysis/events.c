@@ -211,6 +211,8 @@ static int feed_other(struct assembler *a, struct stream *stream, const struct r
         return -1;
     trace_touch(a, trace);
     stream->last = trace;
+    if (record_type_id(type) == RECORD_SPLIT && kin_note_parent(a, trace) < 0)
+        return -1;
     return put_other(a, stream, trace, record,
         stream_time(stream, record_i64(record, EVENT_TIMESTAMP)), record_i32(record, order_field));
 }

@@ -77,6 +77,13 @@ struct trace {
     uint8_t state, kind, metadata;
 };
 
+/* Whether its client said that another trace has started it. Who has none says -1, or itself. */
+static inline int trace_has_parent(const struct trace *trace)
+{
+    return trace->metadata != METADATA_NONE && trace->parent_kieker_id != -1 &&
+           trace->parent_kieker_id != trace->kieker_id;
+}
+
 /* "running", "complete", … */
 const char *trace_state_name(enum trace_state state);
 

@@ -134,6 +134,7 @@ static void trace_drop(struct assembler *a, struct open_trace *trace)
     trace->frames.count = trace->paths.count = trace->paths_sorted = trace->executions.count = 0;
     trace->beyond = trace->shape = trace->metadata_at = 0;
     trace->has_root = trace->changed = trace->was_open = 0;
+    trace->is_parent = 0;
     trace->ready_since = 0;
     chunk_begin(&trace->chunk, 0);
     trace_weigh(a, trace);
@@ -306,5 +307,5 @@ int trace_metadata(struct assembler *a, struct stream *stream, const struct reco
         row->application = field_name(stream, record, META_PARENT_ORDER + 1);
         row->metadata = METADATA_APPLICATION;
     }
-    return 0;
+    return kin_note_child(a, trace);
 }

@@ -15,6 +15,8 @@ struct walk {
     int64_t end;
     uint32_t host;
     uint64_t next_position;
+    walk_other *on_other; /* or NULL */
+    uint64_t records;     /* so far */
     LIST(struct frame) frames;
     LIST(struct execution) executions;
     const char *error;
@@ -44,6 +46,11 @@ void walk_free(struct walk *walk)
 const char *walk_error(const struct walk *walk)
 {
     return walk->error ? walk->error : "no error";
+}
+
+void walk_on_other(struct walk *walk, walk_other *on_other)
+{
+    walk->on_other = on_other;
 }
 
 static int fail(struct walk *walk, const char *error)
@@ -142,9 +149,14 @@ int walk_feed(struct walk *walk, const struct chunk_view *chunk)
     if (walk->error)
         return -1;
     chunk_read(&reader, chunk);
-    while ((got = chunk_next(&reader, &step)) > 0)
+    while ((got = chunk_next(&reader, &step)) > 0) {
         if (take(walk, &step) < 0)
             return -1;
+        if (step.kind == STEP_OTHER && walk->on_other)
+            walk->on_other(
+                walk->walker.context, walk->records, top(walk) ? &top(walk)->call : NULL);
+        walk->records += step.kind != STEP_CLOSE;
+    }
     return got < 0 ? fail(walk, "the stored records of the trace are damaged") : 0;
 }
 

@@ -31,7 +31,7 @@ struct call {
 
 struct walker {
     void (*on_enter)(void *context, struct call *call); /* may be NULL */
-    void (*on_leave)(void *context, struct call *call);
+    void (*on_leave)(void *context, struct call *call); /* may be NULL */
     void *context;
 };
 
@@ -39,6 +39,11 @@ struct walk;
 
 /* A walk through `trace`; NULL when memory is short. */
 struct walk *walk_new(const struct trace *trace, const struct walker *walker);
+
+/* Gives the records, too, that begin and end no call, by their number in the trace, from 0;
+ * `innermost`: of the open calls, or NULL. */
+typedef void walk_other(void *context, uint64_t record, const struct call *innermost);
+void walk_on_other(struct walk *walk, walk_other *on_other);
 
 /* 0, or -1 if the chunk is damaged or memory is short: see walk_error. */
 int walk_feed(struct walk *walk, const struct chunk_view *chunk);

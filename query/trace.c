@@ -10,6 +10,7 @@
  */
 #include "query/answer.h"
 #include "query/cut.h"
+#include "query/kin.h"
 #include "query/table.h"
 #include "query/traces.h"
 
@@ -248,6 +249,17 @@ static json_t *node_of(struct look *look, const struct node *node)
     return object;
 }
 
+static void put_kin(struct look *look, json_t **answer)
+{
+    json_t *children, *parent = kin_parent(look->reader, &look->trace);
+    uint64_t total = 0;
+
+    children = kin_children(look->reader, &look->trace, &total);
+    answer_put(answer, "parent", parent);
+    answer_put(answer, "children", children);
+    answer_put(answer, "children_total", answer_number(total));
+}
+
 static json_t *whole(struct look *look, json_t *row)
 {
     json_t *rows = json_array(), *answer;
@@ -256,6 +268,7 @@ static json_t *whole(struct look *look, json_t *row)
         answer_add(&rows, node_of(look, node));
     answer = answer_rows(rows, look->total, look->kept < look->total, NULL);
     answer_put(&answer, "trace", row);
+    put_kin(look, &answer);
     answer_put(&answer, "threshold_ns", answer_number(look->cut.threshold));
     answer_put(&answer, "hidden_calls", answer_number(look->top.hidden_calls));
     answer_put(&answer, "hidden_ns", answer_number(look->top.hidden_ns));
@@ -305,9 +318,13 @@ static json_t *answer(struct request *request, struct store_reader *reader)
 static void print(const struct request *request, const json_t *answer, struct page *page)
 {
     (void)request;
-    if (page->header)
+    if (page->header) {
         table_print_facts(page, facts, json_object_get(answer, "trace"));
+        kin_print_parent(page, json_object_get(answer, "parent"));
+    }
     table_print_tree(page, columns, answer);
+    if (page->header)
+        kin_print_children(page, answer);
 }
 
 const struct verb verb_trace = {

@@ -187,6 +187,15 @@ int store_trace(struct store_reader *reader, uint64_t id, struct trace_row *row)
 typedef int chunk_sink(void *context, const struct chunk_view *chunk);
 int store_chunks(struct store_reader *reader, uint64_t id, chunk_sink *sink, void *context);
 
+/* The trace that has started this one: 1 with its id; 0: none, or it is not there any more; -1. */
+int store_parent(struct store_reader *reader, const struct trace *child, uint64_t *id);
+
+/* Those that it has started, in the order in which they began; `order`: at which of its order
+ * indexes; -1: not said. A non-zero value ends it. 0 or -1. */
+typedef int child_sink(void *context, uint64_t id, int32_t order);
+int store_children(
+    struct store_reader *reader, const struct trace *parent, child_sink *sink, void *context);
+
 /* Text of a name id; component and name of an operation id: lent until the reader is used again; ""
  * if there is none. */
 const char *store_name(struct store_reader *reader, uint32_t name);

@@ -265,7 +265,7 @@ class Documents(unittest.TestCase):
     def test_trace(self):
         for trace in range(1, 9):
             document = rows("trace", str(trace))
-            self.envelope(document, "trace", "rows", "threshold_ns", "hidden_calls", "hidden_ns")
+            self.envelope(document, "trace", "rows", "threshold_ns", "hidden_calls", "hidden_ns", "parent", "children", "children_total")
             self.check(document["trace"], TRACE)
             self.assertEqual(document["total"], document["trace"]["calls"])
             self.assertEqual(self.nodes(document["rows"], self.CALL) + document["hidden_calls"], document["total"])

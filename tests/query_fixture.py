@@ -143,12 +143,12 @@ def nightly(client):
 class Collector:
     """A collector on ports of its own, for one database."""
 
-    def __init__(self, database, run):
+    def __init__(self, database, run, *more):
         self.database = database
         self.ready_file = tempfile.mktemp(prefix="ready-", dir=os.path.dirname(database))
         self.process = subprocess.Popen(
             [os.environ["KIEKER_COLLECTOR"], "--port", "0", "--http-port", "0", "--database", database, "--run", run, "--ready-file",
-             self.ready_file], stderr=subprocess.DEVNULL)
+             self.ready_file, *more], stderr=subprocess.DEVNULL)
         self.wait(lambda: os.path.exists(self.ready_file), "is not ready")
         with open(self.ready_file) as lines:
             ready = dict(line.rstrip("\n").split("=", 1) for line in lines)

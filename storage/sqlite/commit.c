@@ -256,8 +256,9 @@ static int write_small(struct store *store, const struct batch *batch)
     clock_gettime(CLOCK_REALTIME, &now);
     if (write_dictionaries(store, batch) < 0 || write_classes(store, batch) < 0 ||
         write_streams(store, batch) < 0 || write_records(store, batch) < 0 ||
-        write_counters(store, batch) < 0 || write_path_stats(store, batch) < 0 ||
-        write_class_sums(store, batch) < 0 || write_notes(store, batch) < 0)
+        write_kin(store, batch) < 0 || write_counters(store, batch) < 0 ||
+        write_path_stats(store, batch) < 0 || write_class_sums(store, batch) < 0 ||
+        write_notes(store, batch) < 0)
         return -1;
     return write_property(store, "committed_at", now.tv_sec * INT64_C(1000000000) + now.tv_nsec) <
                        0 ||

@@ -85,6 +85,20 @@ static int retire_chunks(struct store *store, size_t count)
     return 0;
 }
 
+static int by_id(const void *a, const void *b)
+{
+    uint64_t x = ((const struct batch_trace *)a)->trace.id,
+             y = ((const struct batch_trace *)b)->trace.id;
+
+    return (x > y) - (x < y);
+}
+
+static int retire_kin(struct store *store, size_t count)
+{
+    qsort(store->rows, count, sizeof(*store->rows), by_id);
+    return write_no_kin(store, store->rows, count);
+}
+
 static int64_t duration_of(const struct batch_trace *row)
 {
     return time_between(row->trace.start, row->trace.end);
@@ -220,7 +234,10 @@ static int drop_damaged(struct store *store, const struct dropped *dropped)
     const int64_t sum[] = {
         dropped->run, dropped->traces, dropped->calls, dropped->failed, dropped->incomplete};
 
-    if (write_values(store, WRITE_RETIRE_RANGE, 2, (int64_t[]){dropped->first, dropped->last}) < 0)
+    const int64_t range[] = {dropped->first, dropped->last};
+
+    if (write_values(store, WRITE_RETIRE_RANGE, 2, range) < 0 ||
+        write_values(store, WRITE_KIN_GONE_RANGE, 2, range) < 0)
         return -1;
     store->retain.has_chunks = 1;
     if (dropped->run && write_values(store, WRITE_RUN_LESS, 5, sum) < 0)
@@ -242,7 +259,7 @@ int write_drop(struct store *store, void *context)
     if (count == 0) {
         if (drop_damaged(store, &dropped) < 0)
             return -1;
-    } else if (retire_chunks(store, (size_t)count) < 0 ||
+    } else if (retire_chunks(store, (size_t)count) < 0 || retire_kin(store, (size_t)count) < 0 ||
                lessen_classes(store, (size_t)count) < 0 || lessen_runs(store, (size_t)count) < 0) {
         return -1;
     }

@@ -23,6 +23,15 @@ static const char *const texts[READ_STATEMENTS] = {
     [READ_PARTS] = "SELECT structure, times, logged, extras FROM block_data WHERE block = ?",
     [READ_BLOCKS_OF_TRACE] = "SELECT id FROM block WHERE last_id >= ?1 AND first_id <= ?1",
     [READ_OPEN_TRACE] = "SELECT data FROM open_trace WHERE id = ?",
+    /* A client may give an id again: what was started is younger than the one that has started it,
+     * and older than the next one of that id. */
+    [READ_PARENT] = "SELECT max(trace) FROM kin WHERE stream = ?1 AND trace_id = ?2 AND at_order IS NULL"
+                    " AND trace < ?3 HAVING max(trace) IS NOT NULL",
+    [READ_CHILDREN] =
+        "SELECT trace, at_order FROM kin WHERE stream = ?1 AND trace_id = ?2 AND trace > ?3"
+        " AND at_order IS NOT NULL AND trace < coalesce((SELECT min(trace) FROM kin WHERE stream = ?1"
+        " AND trace_id = ?2 AND trace > ?3 AND at_order IS NULL), 9223372036854775807)"
+        " ORDER BY trace",
 };
 
 sqlite3_stmt *read_statement(

@@ -18,6 +18,8 @@ enum read_statement {
     READ_PARTS,
     READ_BLOCKS_OF_TRACE,
     READ_OPEN_TRACE,
+    READ_PARENT,
+    READ_CHILDREN,
     READ_STATEMENTS
 };
 

@@ -290,6 +290,16 @@ static const char *const version_3[] = {
     " time_at, logged_at, fields"
     " FROM (SELECT id, stream, " TEXT("type") " AS type, time_at, logged_at, fields FROM record)",
 
+    /* Traces that have started others (at_order NULL; trace_id is their own id, the client's), and
+     * those that were started (trace_id is the starting one's). */
+    "CREATE TABLE kin ("
+    " stream INTEGER NOT NULL,"
+    " trace_id INTEGER NOT NULL,"
+    " trace INTEGER NOT NULL,"
+    " at_order INTEGER,"
+    " PRIMARY KEY (stream, trace_id, trace)) WITHOUT ROWID",
+    "CREATE INDEX kin_trace ON kin (trace)",
+
     NULL,
 };
 

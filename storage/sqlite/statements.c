@@ -48,6 +48,13 @@ static const char *const texts[WRITE_STATEMENTS] = {
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [WRITE_RECORD] =
         "INSERT INTO record (stream, type, time_at, logged_at, fields) VALUES (?, ?, ?, ?, ?)",
+    [WRITE_KIN] = "INSERT OR IGNORE INTO kin (stream, trace_id, trace, at_order) VALUES (?, ?, ?, ?)",
+    [WRITE_KIN_BETWEEN] = "SELECT DISTINCT trace FROM kin WHERE trace BETWEEN ? AND ?",
+    [WRITE_KIN_GONE] = "DELETE FROM kin WHERE trace = ?",
+    [WRITE_KIN_GONE_RANGE] = /* see WRITE_RETIRE_RANGE */
+        "DELETE FROM kin WHERE trace BETWEEN ?1 AND ?2"
+        " AND NOT EXISTS (SELECT 1 FROM open_trace WHERE id = kin.trace)"
+        " AND NOT EXISTS (SELECT 1 FROM block WHERE first_id <= kin.trace AND last_id >= kin.trace)",
     [WRITE_COUNTER] = "INSERT INTO counter (stream, name, value) VALUES (?, ?, ?)"
                       " ON CONFLICT (stream, name) DO UPDATE SET value = value + excluded.value",
     [WRITE_CHUNK] = "INSERT INTO chunk (trace, number, events, base, data) VALUES (?, ?, ?, ?, ?)",

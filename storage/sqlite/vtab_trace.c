@@ -327,10 +327,10 @@ static int on_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int co
         sqlite3_result_int64(context, trace->stream);
         break;
     case TABLE_PARENT_TRACE_ID:
-        number(context, trace->parent_kieker_id, trace->parent_kieker_id >= 0);
+        number(context, trace->parent_kieker_id, trace_has_parent(trace));
         break;
     case TABLE_PARENT_ORDER:
-        number(context, trace->parent_order, trace->parent_order >= 0);
+        number(context, trace->parent_order, trace_has_parent(trace) && trace->parent_order >= 0);
         break;
     case TABLE_APPLICATION:
         vtab_text(context, dictionary_name(reader, trace->application));

@@ -19,6 +19,10 @@ enum write_statement {
     WRITE_CLASS_SUM,
     WRITE_STREAM,
     WRITE_RECORD,
+    WRITE_KIN,
+    WRITE_KIN_BETWEEN,
+    WRITE_KIN_GONE,
+    WRITE_KIN_GONE_RANGE,
     WRITE_COUNTER,
     WRITE_CHUNK,
     WRITE_OPEN_TRACE,
@@ -111,6 +115,10 @@ int write_path_stats(struct store *store, const struct batch *batch);
 
 /* Makes rows of a piece of packed statistics whose minute is over. *(int *)did: there was one. */
 int write_due(struct store *store, void *did);
+
+/* kin.c: the batch's kin; those of the rows, in the order of their ids, go. */
+int write_kin(struct store *store, const struct batch *batch);
+int write_no_kin(struct store *store, const struct batch_trace *rows, size_t count);
 
 /* Adds finished traces to the sums of their runs. */
 int write_run_sums(struct store *store, const struct batch_trace *traces, size_t count);
