@@ -9,9 +9,8 @@
 
 #include "query/answer.h"
 
-/* {"id", "trace_id", and the place}, "id" null if it is not known (it is not stored any more, or before version 3
- * of the schema); null: nothing has
- * started it. */
+/* {"id", "trace_id", and the place}, "id" null if it is not known (it is not stored any more, or
+ * before version 3 of the schema); null: nothing has started it. */
 json_t *kin_parent(struct store_reader *reader, const struct trace *trace);
 
 /* Rows as `traces` has them, with their place, of the first of them; how many there are in *total.

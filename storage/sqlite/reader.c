@@ -25,8 +25,9 @@ static const char *const texts[READ_STATEMENTS] = {
     [READ_OPEN_TRACE] = "SELECT data FROM open_trace WHERE id = ?",
     /* A client may give an id again: what was started is younger than the one that has started it,
      * and older than the next one of that id. */
-    [READ_PARENT] = "SELECT max(trace) FROM kin WHERE stream = ?1 AND trace_id = ?2 AND at_order IS NULL"
-                    " AND trace < ?3 HAVING max(trace) IS NOT NULL",
+    [READ_PARENT] =
+        "SELECT max(trace) FROM kin WHERE stream = ?1 AND trace_id = ?2 AND at_order IS NULL"
+        " AND trace < ?3 HAVING max(trace) IS NOT NULL",
     [READ_CHILDREN] =
         "SELECT trace, at_order FROM kin WHERE stream = ?1 AND trace_id = ?2 AND trace > ?3"
         " AND at_order IS NOT NULL AND trace < coalesce((SELECT min(trace) FROM kin WHERE stream = ?1"
