@@ -10,13 +10,12 @@
 #include "agent/core/activation.h"
 #include "agent/core/clock.h"
 #include "agent/core/endings.h"
+#include "agent/core/hello.h"
 #include "agent/core/rings.h"
 #include "agent/core/say.h"
 #include "agent/core/sender.h"
 #include "agent/core/writer.h"
-#include "record/talk.h"
 
-#define HELLO_MAX 3900u /* of TALK_TEXT_MAX: where the stream goes on is added */
 #define HOST_MAX 256u
 #define EXIT_NS 2000000000u /* patience where a library ends the process by exit() */
 #define NAP_NS 1000000
@@ -106,38 +105,6 @@ uint32_t agent_cause(const char *text, size_t size)
     return cause == TEXTS_NONE ? agent.cause_other : cause;
 }
 
-/* Appends " key=value" with the value percent-encoded; nothing for an empty value or when it does
- * not fit. */
-static size_t add_pair(char *to, size_t used, const char *key, const char *value)
-{
-    static const char plain[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
-
-    if (value[0] == '\0' || used + strlen(key) + 3 * strlen(value) + 3 > HELLO_MAX)
-        return used;
-    used += (size_t)sprintf(to + used, " %s=", key);
-    for (; *value != '\0'; value++) {
-        if (strchr(plain, *value) != NULL)
-            to[used++] = *value;
-        else
-            used += (size_t)sprintf(to + used, "%%%02X", (unsigned char)*value);
-    }
-    to[used] = '\0';
-    return used;
-}
-
-static void make_hello(void)
-{
-    char pid[24];
-    size_t used = (size_t)sprintf(agent.hello, TALK_AGENT " version=2");
-
-    snprintf(pid, sizeof(pid), "%ld", (long)getpid());
-    used = add_pair(agent.hello, used, "language", agent.language);
-    used = add_pair(agent.hello, used, "pid", pid);
-    used = add_pair(agent.hello, used, "run", agent.run);
-    add_pair(agent.hello, used, "program", agent.program);
-}
-
 static struct sender *new_sender(char *error, size_t error_size)
 {
     struct sender_options options = {
@@ -149,7 +116,7 @@ static struct sender *new_sender(char *error, size_t error_size)
         .quiet = agent.quiet,
     };
 
-    make_hello();
+    hello_make(agent.hello, agent.language, agent.run, agent.program);
     if (gethostname(agent.host, sizeof(agent.host) - 1) != 0 || agent.host[0] == '\0')
         strcpy(agent.host, "localhost");
     return sender_new(&options, error, error_size);
