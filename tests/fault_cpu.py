@@ -66,22 +66,6 @@ class Busy(unittest.TestCase):
             pieces += [entry(FIRST + 1, "a" if turn % 2 else "b"), event(BEFORE, 1, turn, FIRST, component=FIRST + 1)]
         self.check([b"".join(pieces)], 3 * turns)
 
-    def test_trace_ids_that_lay_in_one_place(self):
-        traces, turns = 60000, int(8 * LOAD)
-        ids = [n << 47 for n in range(1 << 17)][:traces]
-        blob = b"".join(event(BEFORE, trace - (1 << 64 if trace >= INT64 else 0), 0) for trace in ids)
-        self.check([HEAD] + [blob] * turns, traces * turns)
-
-    def test_string_ids_that_lay_in_one_place(self):
-        """Ids whose product with the former constant began with the same bits."""
-        strings, turns = 100000, int(10 * LOAD)
-        inverse = pow(0x9E3779B97F4A7C15, -1, 1 << 32)
-        ids = [n for n in ((inverse * ((high << 17) + low)) % (1 << 32) for low in range(4) for high in range(1 << 15))
-               if 16 < n < 1 << 31][:strings]
-        pieces = [HEAD] + [entry(n, "n%d" % at) for at, n in enumerate(ids)]
-        blob = b"".join(event(BEFORE, 1, 0, n) for n in ids)
-        self.check(pieces + [blob] * turns, len(ids) * turns)
-
     def test_times_at_the_ends(self):
         """Any number may come as a time: all that is asked is answered, and what is let go goes."""
         times = [INT64 - 1, INT64 - 2, -INT64, -INT64 + 1, -1, 0, 1, TIME, 10**17, 10**17 + 1]

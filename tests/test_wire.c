@@ -385,6 +385,36 @@ START_TEST(test_types_are_found)
 }
 END_TEST
 
+/* Keys that a client may choose lie apart in a map, also those that differ in few bits or undo a
+ * constant. */
+START_TEST(test_homes_of_keys)
+{
+    enum { KEYS = 4096, SLOTS = 1 << 16 };
+    static unsigned char taken[SLOTS];
+    uint64_t former = map_secret;
+
+    for (int round = 0; round < 20; round++) {
+        for (int shift = 0; shift <= 52; shift++) {
+            unsigned homes = 0;
+
+            memset(taken, 0, sizeof(taken));
+            for (uint64_t key = 0; key < KEYS; key++) {
+                size_t home =
+                    map_home(SLOTS - 1, (key << shift) * (round % 2 ? 0xF1DE83E19937733D : 1));
+
+                ck_assert_uint_lt(home, SLOTS);
+                homes += taken[home]++ == 0;
+            }
+            ck_assert_msg(homes > KEYS / 2, "shift %d: %u homes", shift, homes);
+        }
+        map_draw_secret();
+        ck_assert_uint_eq(map_secret & 1, 1);
+        ck_assert(map_secret != former);
+    }
+    map_secret = former;
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("wire");
@@ -394,6 +424,7 @@ int main(void)
 
     while (captures[captured])
         captured++;
+    tcase_add_test(made, test_homes_of_keys);
     tcase_add_loop_test(real, test_captures, 0, captured);
     tcase_add_loop_test(real, test_captures_byte_by_byte, 0, captured);
     tcase_set_timeout(real, 120);
