@@ -109,9 +109,13 @@ struct agent_counter *stream_counter(struct stream *stream, const char *name)
     for (size_t i = 0; i < stream->counters.count; i++)
         if (strcmp(stream->counters.items[i].name, name) == 0)
             return &stream->counters.items[i];
-    counter = stream->counters.count < AGENT_COUNTERS_MAX ? list_add(&stream->counters) : NULL;
+    if (stream->counters.count == AGENT_COUNTERS_MAX)
+        return NULL;
+    counter = list_add(&stream->counters);
     if (counter)
         *counter = (struct agent_counter){name, 0};
+    else
+        stream->assembler->model.is_short = 1;
     return counter;
 }
 
@@ -335,6 +339,8 @@ void assembler_count(
     counter = list_add(&a->batch->counters);
     if (counter)
         *counter = (struct batch_counter){id, name, more};
+    else
+        a->model.is_short = 1;
 }
 
 int assembler_note(struct assembler *a, const char *name, uint64_t value)

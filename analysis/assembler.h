@@ -104,7 +104,7 @@ size_t assembler_pending(const struct assembler *assembler);
 #define ASSEMBLER_LAYOUT "layout "
 
 /* Takes the batch, with every open trace as it stands; the caller owns it. NULL when memory is
- * short (try again). */
+ * short, or was at any time since the batch before: nothing more may be stored then. */
 struct batch *assembler_cut(struct assembler *assembler);
 
 /* Live figures for a page: a plain look, no effect. */

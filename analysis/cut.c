@@ -130,7 +130,7 @@ struct batch *assembler_cut(struct assembler *a)
         return NULL;
     }
     count_bounds(a);
-    if (hand_dictionaries(a) < 0) {
+    if (hand_dictionaries(a) < 0 || a->model.is_short) {
         batch_free(next);
         return NULL;
     }

@@ -73,6 +73,13 @@ static uint64_t hash(const char *text, size_t length)
     return h;
 }
 
+/* Says that memory is short. */
+static uint32_t none(struct model *model)
+{
+    model->is_short = 1;
+    return 0;
+}
+
 /* The name's id, or 0 with *key where it belongs: texts of equal hash take the keys behind. */
 static uint32_t find_name(const struct model *model, const char *text, size_t length, uint64_t *key)
 {
@@ -94,14 +101,14 @@ static uint32_t add_name(struct model *model, const char *text, size_t length, u
     struct model_name *name;
 
     if (copy == NULL)
-        return 0;
+        return none(model);
     memcpy(copy, text, length);
     copy[length] = '\0';
     name = list_add(&model->names);
     if (name == NULL || map_put(&model->name_ids, key, id) < 0) {
         model->names.count -= name != NULL;
         free(copy);
-        return 0;
+        return none(model);
     }
     *name = (struct model_name){copy, (uint32_t)length};
     model->name_bytes += length;
@@ -146,7 +153,7 @@ static uint32_t add_operation(struct model *model, const struct model_operation 
     if (place == NULL || map_put(&model->operation_ids,
                              PAIR(operation->signature, operation->class_signature), id) < 0) {
         model->operations.count -= place != NULL;
-        return 0;
+        return none(model);
     }
     *place = *operation;
     return id;
@@ -192,7 +199,7 @@ static uint32_t add_run(struct model *model, uint32_t name)
     place = list_add(&model->runs);
     if (place == NULL || map_put(&model->run_ids, name, id) < 0) {
         model->runs.count -= place != NULL;
-        return 0;
+        return none(model);
     }
     *place = name;
     return id;
@@ -221,7 +228,7 @@ static uint32_t find_or_add_deployed(struct model *model, uint32_t operation, ui
     place = list_add(&model->deployed);
     if (place == NULL || map_put(&model->deployed_ids, PAIR(operation, host), id) < 0) {
         model->deployed.count -= place != NULL;
-        return 0;
+        return none(model);
     }
     *place = PAIR(operation, host);
     return id;
@@ -252,7 +259,7 @@ static uint32_t add_path(struct model *model, const struct model_path *path)
 
     if (place == NULL || map_put(&model->path_ids, PAIR(path->parent, path_key(path)), id) < 0) {
         model->paths.count -= place != NULL;
-        return 0;
+        return none(model);
     }
     *place = *path;
     return id;
@@ -324,7 +331,7 @@ static uint32_t add_class(struct model *model, uint64_t shape)
 
     if (place == NULL || map_put(&model->class_ids, shape, id) < 0) {
         model->classes.count -= place != NULL;
-        return 0;
+        return none(model);
     }
     *place = (struct model_class){.hash = shape};
     return id;

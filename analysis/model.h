@@ -74,6 +74,7 @@ struct model {
     size_t name_bytes;
     struct model_limits limits;
     uint64_t folded_calls, refused_names, refused_classes; /* what the bounds kept out */
+    int is_short;      /* memory was: something is missing, and nothing more may be stored */
     uint32_t stand_in; /* the name of those that were refused; 0: none was */
 };
 

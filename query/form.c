@@ -7,7 +7,7 @@
 static void write_json(const struct request *request, const json_t *answer, struct page *page)
 {
     (void)request;
-    json_dumpf(answer, page->out, JSON_COMPACT);
+    page->failed |= json_dumpf(answer, page->out, JSON_COMPACT);
     putc('\n', page->out);
 }
 
@@ -21,11 +21,11 @@ static void write_lines(const json_t *rows, const char *kind, struct page *page)
         if (kind != NULL) {
             json_t *copy = json_pack("{s:s}", "kind", kind);
 
-            json_object_update(copy, (json_t *)(uintptr_t)row);
-            json_dumpf(copy, page->out, JSON_COMPACT);
+            page->failed |= json_object_update(copy, (json_t *)(uintptr_t)row) < 0 ||
+                            json_dumpf(copy, page->out, JSON_COMPACT) < 0;
             json_decref(copy);
         } else {
-            json_dumpf(row, page->out, JSON_COMPACT);
+            page->failed |= json_dumpf(row, page->out, JSON_COMPACT);
         }
         putc('\n', page->out);
     }

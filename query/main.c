@@ -253,6 +253,10 @@ static int answer_question(const struct question *question)
     form_write(form, &request, answer, &terminal.page);
     if (strcmp(form, "json") != 0)
         remark(question, &terminal, answer);
+    if (terminal.page.failed) {
+        fprintf(stderr, "kieker-query: memory is short: the answer is not whole\n");
+        result = EXIT_DAMAGED;
+    }
     if (terminal_fini(&terminal) < 0) {
         fprintf(stderr, "kieker-query: the answer could not be written: %s\n", strerror(errno));
         result = EXIT_DAMAGED;

@@ -45,7 +45,8 @@ static void reply_written(struct request *request, struct store_reader *reader, 
     if (outlet.out != NULL) {
         if (request->status == 0 && request_check(request) == 0)
             request->verb->write(request, reader, &outlet);
-        failed = fclose(outlet.out) != 0;
+        failed = ferror(outlet.out);
+        failed |= fclose(outlet.out) != 0;
     }
     if (bounded.is_full)
         request_refuse(request, 400,
@@ -80,7 +81,9 @@ static void reply_answer(struct request *request, struct store_reader *reader, s
     page.out = open_memstream(&reply->bytes, &reply->size);
     if (page.out != NULL) {
         form_write(form, request, answer, &page);
-        if (fclose(page.out) != 0)
+        /* A stream that had no room once may have it again when it is closed. */
+        page.failed |= ferror(page.out);
+        if (fclose(page.out) != 0 || page.failed)
             request_refuse(request, 500, "memory is short");
     }
     json_decref(answer);

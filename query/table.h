@@ -20,6 +20,7 @@ struct page {
     int fold;           /* whether equal calls one after the other are folded */
     const char *fields; /* the columns the user chose, as given to -f, or NULL */
     int dropped;        /* answer: columns were left out because the page is narrow */
+    int failed;         /* answer: memory is short, and it is not whole */
 };
 
 /* Rows below one another; one whose "failed" is not 0 or false is marked. */

@@ -38,13 +38,19 @@ struct registry_entry *registry_find_sparse(const struct registry *registry, int
     return position == MAP_NONE ? NULL : &registry->entries[position];
 }
 
+static int no_memory(struct registry *registry)
+{
+    registry->is_short = 1;
+    return -1;
+}
+
 /* Ids that do not count up by one: from now on every id is looked up. */
 static int become_sparse(struct registry *registry)
 {
     for (uint32_t i = 0; i < registry->count; i++)
         if (map_put(&registry->sparse, (uint32_t)registry->base + i, i) < 0) {
             map_fini(&registry->sparse);
-            return -1;
+            return no_memory(registry);
         }
     return 0;
 }
@@ -60,7 +66,7 @@ static int make_room(struct registry *registry)
         return 0;
     entries = realloc(registry->entries, capacity * sizeof(*entries));
     if (entries == NULL)
-        return -1;
+        return no_memory(registry);
     registry->entries = entries;
     registry->capacity = capacity;
     return 0;
@@ -76,8 +82,11 @@ static struct registry_entry *new_entry(struct registry *registry, int32_t id)
              (uint32_t)id - (uint32_t)registry->base != registry->count &&
              become_sparse(registry) < 0)
         return NULL;
-    if (registry->sparse.count > 0 && map_put(&registry->sparse, (uint32_t)id, registry->count) < 0)
+    if (registry->sparse.count > 0 &&
+        map_put(&registry->sparse, (uint32_t)id, registry->count) < 0) {
+        no_memory(registry);
         return NULL;
+    }
     registry->entries[registry->count] = (struct registry_entry){0};
     return &registry->entries[registry->count++];
 }
@@ -94,7 +103,7 @@ int registry_put(struct registry *registry, int32_t id, const char *text, size_t
         return -1;
     copy = malloc(length + 1);
     if (copy == NULL)
-        return -1;
+        return no_memory(registry);
     registry->redefined += entry != NULL;
     if (entry == NULL && (entry = new_entry(registry, id)) == NULL) {
         free(copy);

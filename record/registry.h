@@ -37,6 +37,7 @@ struct registry {
     int32_t base; /* the first entry's id */
     /* How often an id has got a new text; not 0 either once a reader has asked for one in vain. */
     uint32_t redefined;
+    int is_short;     /* memory was, when registry_put failed */
     uint32_t emptied; /* how often all were forgotten: see registry_empty */
 };
 

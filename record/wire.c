@@ -15,6 +15,7 @@ static const char *const fault_names[] = {
     [WIRE_BAD_LENGTH] = "bad_length",
     [WIRE_BAD_ITEM] = "bad_item",
     [WIRE_TOO_MANY_NAMES] = "too_many_names",
+    [WIRE_SHORT] = "memory_short",
     [WIRE_CUT] = "cut_off",
 };
 
@@ -199,11 +200,16 @@ __attribute__((noinline)) static enum wire_item next_entry(
     if (!text_length(wire, item + HEAD, end, last, (size_t)declared, &length))
         return cut(wire, rest, last);
     if (registry_put(&wire->registry, wire->entry_id, (const char *)item + HEAD, length) < 0)
-        return fail(wire, WIRE_TOO_MANY_NAMES,
-            "registry entry %" PRId32 " of %zu bytes cannot be kept: a stream may have %" PRIu32
-            " strings of %" PRIu32 " bytes each, %u bytes in all",
-            wire->entry_id, length, wire->registry.entries_max, wire->registry.text_max,
-            REGISTRY_BYTES_MAX);
+        return wire->registry.is_short
+                   ? fail(wire, WIRE_SHORT,
+                         "memory is short: registry entry %" PRId32 " of %zu bytes cannot be kept",
+                         wire->entry_id, length)
+                   : fail(wire, WIRE_TOO_MANY_NAMES,
+                         "registry entry %" PRId32
+                         " of %zu bytes cannot be kept: a stream may have %" PRIu32
+                         " strings of %" PRIu32 " bytes each, %u bytes in all",
+                         wire->entry_id, length, wire->registry.entries_max,
+                         wire->registry.text_max, REGISTRY_BYTES_MAX);
     wire->entry = registry_get(&wire->registry, wire->entry_id);
     *at = item + HEAD + length;
     wire->position += HEAD + length;

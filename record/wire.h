@@ -27,7 +27,8 @@ enum wire_fault {
     WIRE_BAD_LENGTH,
     WIRE_BAD_ITEM,
     WIRE_TOO_MANY_NAMES,
-    WIRE_CUT, /* the stream ended inside an item */
+    WIRE_CUT,   /* the stream ended inside an item */
+    WIRE_SHORT, /* memory is short */
     WIRE_FAULTS
 };
 

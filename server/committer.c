@@ -10,11 +10,13 @@
 
 #include "server/clock.h"
 #include "server/log.h"
+#include "server/shortage.h"
 
 #define RETRY_FIRST_MS 50
 #define RETRY_MOST_MS 1000
-#define RETIRE_MS 50    /* at most, between two commits */
-#define LOOK_SECONDS 10 /* for what has become too old, when nothing is committed */
+#define SHORT_PATIENCE_MS 5000 /* while a batch cannot be stored for want of memory */
+#define RETIRE_MS 50           /* at most, between two commits */
+#define LOOK_SECONDS 10        /* for what has become too old, when nothing is committed */
 
 struct committer {
     struct store *store;
@@ -95,15 +97,19 @@ static void note_failure(struct committer *c, const char *sentence, int is_full)
         log_field("error", sentence));
 }
 
-/* Where memory is short, the next commit says more. */
+/* What agents wait to hear. */
 static void note_stored(struct committer *c, const struct batch *batch)
 {
     for (size_t i = 0; i < batch->streams.count; i++) {
         const struct batch_stream *stream = &batch->streams.items[i];
-        struct committer_stored *place = stream->session ? list_add(&c->stored) : NULL;
+        struct committer_stored *place;
 
-        if (place)
-            *place = (struct committer_stored){stream->id, stream->position};
+        if (stream->session == NULL)
+            continue;
+        place = list_add(&c->stored);
+        if (place == NULL)
+            shortage_end("noting what agents are to be told");
+        *place = (struct committer_stored){stream->id, stream->position};
     }
 }
 
@@ -217,6 +223,9 @@ static void commit_first(struct committer *c)
             return;
         }
         note_failure(c, store_error(c->store), store_is_full(c->store));
+        if (store_is_short(c->store) &&
+            clock_monotonic() - c->failing_since > SHORT_PATIENCE_MS * CLOCK_MS)
+            shortage_end("storing a batch");
         retry_at = clock_monotonic() + pause;
         while (!c->given_up && wait_until(c, retry_at))
             continue;

@@ -10,6 +10,7 @@
 
 #include "server/clock.h"
 #include "server/log.h"
+#include "server/shortage.h"
 
 void connection_link(struct connection *c)
 {
@@ -81,13 +82,6 @@ void connection_free(struct connection *c)
     free(c);
 }
 
-static void complain(const struct connection *c)
-{
-    log_error("connection",
-        log_field("event", "memory is short: the stream's end could not be noted"),
-        log_field("stream", c->number));
-}
-
 /* The connection was the stream. */
 static void end_stream(struct connection *c, const char *fault)
 {
@@ -95,20 +89,19 @@ static void end_stream(struct connection *c, const char *fault)
 
     if (c->stream == NULL) /* nothing came, or less than an item */
         c->stream = assembler_open_stream(assembler, c->peer, c->opened);
-    if (c->stream == NULL) {
-        complain(c);
-        return;
-    }
+    if (c->stream == NULL)
+        shortage_end("opening a stream");
     if (fault)
         assembler_count(assembler, c->stream, fault, 1);
     assembler_position(c->stream, c->wire.position);
-    if (assembler_close_stream(assembler, c->stream, fault, clock_now()) < 0)
-        complain(c);
+    shortage_of(
+        assembler_close_stream(assembler, c->stream, fault, clock_now()), "closing a stream");
 }
 
 static int may_come_back(int loss)
 {
-    return loss == WIRE_FINE || loss == WIRE_CUT || loss == LOSS_RESET || loss == LOSS_TLS;
+    return loss == WIRE_FINE || loss == WIRE_CUT || loss == WIRE_SHORT || loss == LOSS_RESET ||
+           loss == LOSS_TLS;
 }
 
 /* The stream may outlive the connection. */
@@ -122,8 +115,7 @@ static void end_session(struct connection *c, int loss)
     }
     if (c->stream && !may_come_back(loss)) {
         assembler_count(intake_assembler(c->set->intake), c->stream, loss_name(loss), 1);
-        if (sessions_end(c->set->sessions, session, loss_name(loss)) < 0)
-            complain(c);
+        sessions_end(c->set->sessions, session, loss_name(loss));
     }
     sessions_wait(c->set->sessions, session);
 }
@@ -160,8 +152,11 @@ static enum wire_item pass_over(
         item = wire_next(&c->wire, at, stop, last);
         if (item <= 0)
             return item;
-        if (before == 0 && connection_begin(c, item) < 0)
+        if (before == 0 && connection_begin(c, item) < 0) {
+            if (c->refused == 0)
+                shortage_end("opening a stream");
             return WIRE_FAILED;
+        }
         if (before < c->skip && c->wire.position > c->skip)
             return c->refused = LOSS_UNKNOWN, WIRE_FAILED;
     }
@@ -177,7 +172,7 @@ static int feed_entry(struct connection *c)
 
 /*
  * Feeds every whole item of [*at, stop). WIRE_NEED_MORE: that was all; WIRE_FAILED: see `refused`,
- * or the wire, or memory is short.
+ * or the wire.
  */
 static enum wire_item feed_items(
     struct connection *c, const unsigned char **at, const unsigned char *stop, int last)
@@ -199,8 +194,7 @@ static enum wire_item feed_items(
             return c->refused = LOSS_UNKNOWN, WIRE_FAILED;
         fed = item == WIRE_RECORD ? assembler_feed(assembler, c->stream, &c->wire.record, now)
                                   : feed_entry(c);
-        if (fed < 0)
-            return WIRE_FAILED;
+        shortage_of(fed, "taking in a record");
         if (c->is_ended) {
             *at = stop;
             return WIRE_NEED_MORE;
@@ -219,8 +213,7 @@ static void note_position(struct connection *c)
     else
         sessions_taken(c->set->sessions, c->session, c->wire.position + c->offset);
     if (c->is_ended) {
-        if (sessions_end(c->set->sessions, c->session, NULL) < 0)
-            complain(c);
+        sessions_end(c->set->sessions, c->session, NULL);
         c->stream = NULL;
     }
 }
@@ -231,10 +224,7 @@ static void end_for_items(struct connection *c)
         connection_say_unknown(c);
         return;
     }
-    if (c->wire.fault == WIRE_FINE)
-        connection_end(c, LOSS_MEMORY, "memory is short");
-    else
-        connection_end(c, (int)c->wire.fault, c->wire.error);
+    connection_end(c, (int)c->wire.fault, c->wire.error);
 }
 
 /* Keeps [at, stop) for the next turn. 0, or -1 when memory is short. */
@@ -354,7 +344,7 @@ static int take_bytes(struct connection *c, const unsigned char *start, size_t g
     if (got == 0)
         return connection_end(c, WIRE_FINE, NULL), -1;
     if (keep_rest(c, at, stop) < 0)
-        return connection_end(c, LOSS_MEMORY, "memory is short"), -1;
+        return connection_end(c, WIRE_SHORT, "memory is short"), -1;
     if (count_memory(c) < 0)
         return end_for_memory(c), -1;
     intake_fed(c->set->intake);
@@ -396,7 +386,7 @@ ssize_t connection_read(struct connection *c)
     if (c->is_leaving)
         return discard(c);
     if (start == NULL)
-        return connection_end(c, LOSS_MEMORY, "memory is short"), -1;
+        return connection_end(c, WIRE_SHORT, "memory is short"), -1;
     got = c->tls ? tls_read(c->tls, start + c->rest_size, room)
                  : recv(c->fd, start + c->rest_size, room, 0);
     if (got >= 0 && take_bytes(c, start, (size_t)got) < 0)

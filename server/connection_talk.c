@@ -11,6 +11,7 @@
 
 #include "server/hello.h"
 #include "server/log.h"
+#include "server/shortage.h"
 
 #define HANG_UP_SECONDS 10 /* that one may take which has been told to begin anew */
 
@@ -23,13 +24,13 @@ static void on_writable(evutil_socket_t fd, short what, void *context)
     say(context);
 }
 
-/* Goes on when there is room in the socket. If memory is short, with the next thing to say. */
+/* Goes on when there is room in the socket. */
 static void wait_for_room(struct connection *c)
 {
     if (c->writable == NULL)
         c->writable = event_new(c->set->base, c->fd, EV_WRITE, on_writable, c);
-    if (c->writable)
-        event_add(c->writable, NULL);
+    if (c->writable == NULL || event_add(c->writable, NULL) < 0)
+        shortage_end("waiting to tell an agent what is stored");
 }
 
 /* Writes what is being said. 1: all of it; 0: later; -1: nobody listens, which reading will tell.
@@ -143,7 +144,7 @@ void connection_say_unknown(struct connection *c)
     /* Closed with bytes unread, what we say might not arrive. */
     move_to_leaving(c);
     put_text(c, TALK_UNKNOWN, known);
-    event_add(c->event, &patience);
+    shortage_of(event_add(c->event, &patience), "setting a timer");
     if (write_out(c) > 0)
         shutdown(c->fd, SHUT_WR);
     intake_fed(set->intake);

@@ -10,6 +10,7 @@
 
 #include "server/clock.h"
 #include "server/log.h"
+#include "server/shortage.h"
 
 void connections_on_end(struct connections *set, void (*on_end)(void *context), void *context)
 {
@@ -60,7 +61,7 @@ static void on_resume(void *context)
         set->resting = c->next_resting;
         c->next_resting = NULL;
         c->is_resting = 0;
-        event_add(c->event, NULL);
+        shortage_of(event_add(c->event, NULL), "reading a client again");
         connection_look_again(c);
     }
 }
@@ -114,6 +115,7 @@ int connections_add(struct connections *set, int fd, struct tls *tls, const stru
         free(c);
         tls_free(tls);
         close(fd);
+        set->live->own.lost[WIRE_SHORT - 1].count++;
         log_error("connection", log_field("event", "refused: memory is short"));
         return -1;
     }

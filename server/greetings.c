@@ -120,7 +120,8 @@ static void wait_for(struct greeting *g, short what)
     if (left > 1000)
         until = (struct timeval){left / CLOCK_SECOND, left % CLOCK_SECOND / 1000};
     event_assign(g->event, g->set->base, g->fd, what, event_get_callback(g->event), g);
-    event_add(g->event, &until);
+    if (event_add(g->event, &until) < 0)
+        give_up(g, WIRE_SHORT, "memory is short");
 }
 
 static void go_on(struct greeting *g)
@@ -173,6 +174,7 @@ void greetings_add(struct greetings *set, int fd, const struct sockaddr *peer)
             tls_free(g->tls);
         free(g);
         close(fd);
+        set->live->own.lost[WIRE_SHORT - 1].count++;
         log_error("connection", log_field("event", "refused: memory is short"));
         return;
     }

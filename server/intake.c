@@ -10,6 +10,7 @@
 #include "server/clock.h"
 #include "server/committer.h"
 #include "server/log.h"
+#include "server/shortage.h"
 
 #define HURRY_MS 5            /* in which several that are in a hurry are taken together */
 #define STOP_PATIENCE_MS 5000 /* for a store that fails while the collector stops */
@@ -26,7 +27,7 @@ struct intake {
     int hurried; /* it was time, but the store was busy */
     uint64_t cuts;
     int due; /* a batch was to be cut, but the queue was full */
-    int paused, draining, short_of_memory;
+    int paused, draining;
     int hopeless; /* the store has failed for long while we wanted to stop */
     int64_t paused_at;
     void (*on_resume)(void *context);
@@ -82,7 +83,7 @@ static void arm(struct intake *i)
     struct timeval interval = {us / 1000000, us % 1000000};
 
     if (!evtimer_pending(i->timer, NULL))
-        evtimer_add(i->timer, &interval);
+        shortage_of(evtimer_add(i->timer, &interval), "setting a timer");
 }
 
 /* There is room in the queue. */
@@ -90,15 +91,8 @@ static void cut(struct intake *i)
 {
     struct batch *batch = assembler_cut(i->assembler);
 
-    if (batch == NULL) {
-        if (!i->short_of_memory)
-            log_error(
-                "intake", log_field("event", "memory is short: no batch can be cut, clients wait"));
-        i->short_of_memory = 1;
-        pause_reading(i);
-        return;
-    }
-    i->short_of_memory = 0;
+    if (batch == NULL)
+        shortage_end("cutting a batch");
     i->due = i->hurried = 0;
     i->cuts++;
     evtimer_del(i->hurry);
@@ -293,7 +287,7 @@ void intake_hurry(struct intake *i)
     static const struct timeval soon = {0, HURRY_MS * 1000};
 
     if (!i->hurried && !evtimer_pending(i->hurry, NULL))
-        evtimer_add(i->hurry, &soon);
+        shortage_of(evtimer_add(i->hurry, &soon), "setting a timer");
 }
 
 uint64_t intake_cuts(const struct intake *i)
@@ -318,14 +312,15 @@ uint64_t intake_stop(struct intake *i)
     if (assembler_pending(i->assembler) > 0) {
         wait_for_room(i);
         batch = assembler_cut(i->assembler);
-        if (batch && committer_has_room(i->committer)) {
+        if (batch == NULL)
+            shortage_end("cutting the last batch");
+        if (committer_has_room(i->committer)) {
             committer_put(i->committer, batch);
         } else {
             /* The store has failed for long: what the queue has no room for goes with it. */
-            lost = batch ? batch->record_count : 0;
+            lost = batch->record_count;
             log_error("intake", log_field("event", "given up"), log_field("lost_records", lost));
-            if (batch)
-                batch_free(batch);
+            batch_free(batch);
         }
     }
     publish(i);

@@ -10,6 +10,7 @@
 
 #include "server/clock.h"
 #include "server/log.h"
+#include "server/shortage.h"
 
 #define TURN 64 /* clients accepted in a row, then those who are there have their turn */
 #define SAY_AGAIN (60 * CLOCK_SECOND)
@@ -40,7 +41,7 @@ static void accept_again(struct listener *l)
     l->resting = 0;
     evtimer_del(l->again);
     for (unsigned i = 0; i < l->count; i++)
-        event_add(l->doors[i].event, NULL);
+        shortage_of(event_add(l->doors[i].event, NULL), "taking clients again");
 }
 
 static void on_again(evutil_socket_t fd, short what, void *context)
@@ -77,7 +78,7 @@ static void rest(struct listener *l, int only_greeted, const char *why)
             event_del(l->doors[i].event);
     l->resting = 1;
     l->live->own.accept_pauses++;
-    evtimer_add(l->again, &second);
+    shortage_of(evtimer_add(l->again, &second), "setting a timer");
     if (l->said_at != 0 && now - l->said_at < SAY_AGAIN)
         return;
     l->said_at = now;
@@ -157,7 +158,8 @@ static int open_doors(
         if (door->event == NULL)
             return -1;
         l->count++;
-        event_add(door->event, NULL);
+        if (event_add(door->event, NULL) < 0)
+            return -1;
     }
     return 0;
 }

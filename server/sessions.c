@@ -7,6 +7,7 @@
 
 #include "server/clock.h"
 #include "server/log.h"
+#include "server/shortage.h"
 
 #define BUCKETS 4096u
 #define HURRY_BYTES (16u << 20) /* a quarter of what an agent keeps, see agent/core/window.h */
@@ -104,7 +105,7 @@ static void arm(struct sessions *set)
     left = set->waiting.first->until - clock_monotonic();
     if (left > CLOCK_MS)
         until = (struct timeval){left / CLOCK_SECOND, left % CLOCK_SECOND / 1000};
-    evtimer_add(set->timer, &until);
+    shortage_of(evtimer_add(set->timer, &until), "setting a timer");
 }
 
 /* The agent has not come back. */
@@ -117,10 +118,8 @@ static void give_up(struct sessions *set, struct session *session)
         log_field("bytes", session_position(session)));
     set->live->own.lost[LOSS_GONE - 1].count++;
     assembler_count(assembler, session->stream, fault, 1);
-    if (assembler_rest_stream(assembler, session->stream, fault, clock_now()) < 0)
-        log_error("connection",
-            log_field("event", "memory is short: the stream's end could not be noted"),
-            log_field("stream", session->id));
+    shortage_of(
+        assembler_rest_stream(assembler, session->stream, fault, clock_now()), "closing a stream");
     session->is_over = 1;
     remember(set, session);
     intake_fed(set->intake);
@@ -283,17 +282,15 @@ void sessions_wait(struct sessions *set, struct session *session)
     arm(set);
 }
 
-int sessions_end(struct sessions *set, struct session *session, const char *fault)
+void sessions_end(struct sessions *set, struct session *session, const char *fault)
 {
     struct assembler *assembler = intake_assembler(set->intake);
     struct stream *stream = session->stream;
-    int result;
 
     session->end = session_position(session);
     session->is_over = 1;
     session->cannot_go_on = fault != NULL;
     session->stream = NULL;
-    result = assembler_close_stream(assembler, stream, fault, clock_now());
+    shortage_of(assembler_close_stream(assembler, stream, fault, clock_now()), "closing a stream");
     intake_hurry(set->intake);
-    return result;
 }

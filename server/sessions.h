@@ -61,8 +61,7 @@ void sessions_wait(struct sessions *sessions, struct session *session);
 /* Its connection is gone, and the collector stops. */
 void sessions_leave(struct session *session);
 
-/* The agent has said that this was all; or (with a fault) its stream cannot be read on. 0, or -1
- * when memory is short. */
-int sessions_end(struct sessions *sessions, struct session *session, const char *fault);
+/* The agent has said that this was all; or (with a fault) its stream cannot be read on. */
+void sessions_end(struct sessions *sessions, struct session *session, const char *fault);
 
 #endif

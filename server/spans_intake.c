@@ -8,6 +8,7 @@
 
 #include "server/clock.h"
 #include "server/log.h"
+#include "server/shortage.h"
 
 #define TURN_SPANS 2048       /* taken before others have their turn */
 #define LATER (50 * CLOCK_MS) /* while the store is behind */
@@ -18,8 +19,7 @@ struct spans_intake {
     struct event *arrival, *timer;
     struct spans *spans; /* the loop's, as all above but fd */
     struct otlp_batch *batch;
-    size_t at; /* in the batch that is being taken */
-    int is_short;
+    size_t at;            /* in the batch that is being taken */
     pthread_mutex_t lock; /* of all below */
     struct otlp_batch *first, **last;
     size_t queued;
@@ -105,19 +105,11 @@ static void take_next(struct spans_intake *s)
         intake_fed(s->intake);
 }
 
-static void lose(struct spans_intake *s)
-{
-    if (!s->is_short)
-        log_error("spans", log_field("event", "memory is short: spans are lost"));
-    s->is_short = 1;
-}
-
 static void give(struct spans_intake *s, int64_t now, int all)
 {
     int given = spans_give(s->spans, now, all);
 
-    if (given < 0)
-        lose(s);
+    shortage_of(given, "giving spans to their trace");
     if (given != 0)
         intake_fed(s->intake);
 }
@@ -134,10 +126,8 @@ static size_t take(struct spans_intake *s, size_t most)
         if (s->batch == NULL)
             break;
         for (; s->at < s->batch->spans.count && taken < most; s->at++, taken++) {
-            if (spans_add(s->spans, &s->batch->spans.items[s->at], now) < 0) {
-                assembler_count(intake_assembler(s->intake), NULL, "spans_lost", 1);
-                lose(s);
-            }
+            shortage_of(
+                spans_add(s->spans, &s->batch->spans.items[s->at], now), "taking in a span");
             if (spans_bytes(s->spans) > SPANS_BYTES_MAX)
                 give(s, now, 0);
         }
@@ -161,7 +151,7 @@ static void arm(struct spans_intake *s, int64_t delay)
     int64_t us = delay > 0 ? delay / 1000 + 1 : 1;
     struct timeval wait = {us / 1000000, us % 1000000};
 
-    evtimer_add(s->timer, &wait);
+    shortage_of(evtimer_add(s->timer, &wait), "setting a timer");
 }
 
 static void go_on(struct spans_intake *s)

@@ -90,8 +90,10 @@ int store_tidy(struct store *store);
 
 const char *store_error(const struct store *store);
 
-/* Whether the last failure was for want of disk space. */
+/* Whether the last failure was for want of disk space; whether a commit failed for want of memory.
+ */
 int store_is_full(const struct store *store);
+int store_is_short(const struct store *store);
 
 /* Where the database is by default: $KIEKER_DATABASE, else below $XDG_STATE_HOME or ~/.local/state.
  * malloc'ed; NULL: no home. */

@@ -158,6 +158,7 @@ char *metrics_text(const struct figures *figures, size_t *size)
 {
     char *text = NULL;
     FILE *out = open_memstream(&text, size);
+    int failed;
 
     if (out == NULL)
         return NULL;
@@ -173,7 +174,8 @@ char *metrics_text(const struct figures *figures, size_t *size)
     put_retired(out, figures);
     put_commits(out, figures);
     put_process(out);
-    if (fclose(out) != 0) {
+    failed = ferror(out); /* which closing need not tell of */
+    if (fclose(out) != 0 || failed) {
         free(text);
         return NULL;
     }

@@ -293,6 +293,7 @@ static int write_batch(struct store *store, void *context)
 int store_commit(struct store *store, struct batch *batch)
 {
     database_fail(&store->database, "not enough memory to store a batch");
+    store->database.is_short = 1; /* unless another failure says what it is */
     if (write_all(store, write_batch, batch) < 0)
         return -1;
     store->last_trace = (uint64_t)last_trace(batch, (int64_t)store->last_trace);
@@ -338,4 +339,9 @@ const char *store_error(const struct store *store)
 int store_is_full(const struct store *store)
 {
     return store->database.full;
+}
+
+int store_is_short(const struct store *store)
+{
+    return store->database.is_short;
 }

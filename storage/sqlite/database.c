@@ -33,7 +33,7 @@ static const struct {
     {SQLITE_NOTADB, "%s is not a database, or its beginning is damaged: choose another file with "
                     "--database"},
     {SQLITE_CORRUPT, "%s is damaged: " DATABASE_SALVAGE},
-    {SQLITE_NOMEM, "not enough memory to read %s"},
+    {SQLITE_NOMEM, "not enough memory for %s"},
     {SQLITE_INTERRUPT, "the query on %s took longer than allowed: narrow it down, for example with "
                        "--since or --limit"},
 };
@@ -45,6 +45,11 @@ static int fail_with(struct database *database, int result, int error, const cha
     database->full = result == SQLITE_FULL || error == ENOSPC || error == EDQUOT;
     if (database->full)
         result = SQLITE_FULL;
+    database->is_short = result == SQLITE_NOMEM ||
+                         (result == SQLITE_IOERR &&
+                             sqlite3_extended_errcode(database->handle) == SQLITE_IOERR_NOMEM);
+    if (database->is_short)
+        result = SQLITE_NOMEM;
     for (size_t i = 0; i < sizeof(sentences) / sizeof(sentences[0]); i++)
         if (sentences[i].result == result) {
             char sentence[sizeof(database->error)];

@@ -22,6 +22,7 @@ struct database {
     sqlite3 *handle;
     char *location; /* the file, as the user wrote it */
     int full;       /* the last failure was for want of disk space */
+    int is_short;   /* or of memory */
     char error[1024];
     sqlite3_stmt *statements[DATABASE_STATEMENTS];
 };

@@ -90,8 +90,9 @@ static int write_data(struct store *store, sqlite3_int64 id, const struct batch_
             continue;
         if (pack_put(&store->packer, room->bytes, room->size, &store->packed) < 0)
             return -1;
-        sqlite3_bind_blob64(
-            statement, 3 + i, store->packed.bytes, store->packed.size, SQLITE_TRANSIENT);
+        if (sqlite3_bind_blob64(statement, 3 + i, store->packed.bytes, store->packed.size,
+                SQLITE_TRANSIENT) != SQLITE_OK)
+            return database_failed(&store->database);
     }
     return write_done(store, statement);
 }

@@ -113,7 +113,8 @@ static int load_dictionary(
     while ((got = database_step(&store->database, statement)) > 0)
         if (load(model, statement) < 0) {
             got = database_fail(&store->database,
-                "%s is damaged, or memory is short: a row of %s does not fit the others; %s",
+                model->is_short ? "not enough memory for %s: %s"
+                                : "%s is damaged: a row of %s does not fit the others; %s",
                 store->database.location, sql, DATABASE_SALVAGE);
             break;
         }
