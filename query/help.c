@@ -99,6 +99,8 @@ static const char *argument_name(const struct verb *verb)
         return "ID";
     case PARAM_LOG:
         return "DIR";
+    case PARAM_ACTION:
+        return "ACTION PATTERN";
     default:
         return "SQL";
     }
@@ -127,7 +129,7 @@ void help_print(struct page *page, int whole)
     if (whole) {
         put_title(page, "Filters and what else verbs take (kieker-query help VERB says which)");
         for (int i = 0; i < PARAMS; i++)
-            if (!is_option(&params[i]) && i != PARAM_ID &&
+            if (!is_option(&params[i]) && i != PARAM_ID && i != PARAM_ACTION &&
                 i != PARAM_QUERY) /* words, not options */
                 put_param(page, &params[i], NULL);
         put_title(page, "Where to look, and how to print");

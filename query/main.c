@@ -198,11 +198,24 @@ static int write_answer(const struct question *question)
     return result;
 }
 
+static struct place place_of(const struct options *options)
+{
+    return (struct place){options->database, options->server, options->ca, options->token_file,
+        options->timeout, options->verb != NULL && options->verb->write != NULL};
+}
+
+static struct worksite worksite_of(const struct options *options, const struct place *place)
+{
+    return (struct worksite){
+        options->database, place, options->words.items, options->words.count, source_ask};
+}
+
 /* A verb that does something, for which there need not be a database. */
 static int work(const struct question *question)
 {
     const struct options *options = question->options;
-    const struct worksite site = {options->database, options->words.items, options->words.count};
+    const struct place place = place_of(options);
+    const struct worksite site = worksite_of(options, &place);
     struct request request;
     int done, result;
 
@@ -228,6 +241,15 @@ static void warn_of_damage(const json_t *answer)
             (long long)count, count == 1 ? "" : "s", count == 1 ? "is" : "are");
 }
 
+/* A verb for which a running program is asked. */
+static json_t *ask_program(const struct question *question, struct request *request)
+{
+    const struct place place = place_of(question->options);
+    const struct worksite site = worksite_of(question->options, &place);
+
+    return request->status != 0 ? NULL : question->options->verb->ask(request, &site);
+}
+
 static int answer_question(const struct question *question)
 {
     const struct options *options = question->options;
@@ -241,7 +263,8 @@ static int answer_question(const struct question *question)
         answer = answer_in_parts(question, &request);
     } else {
         ask(question, &request, 0, NULL);
-        answer = source_answer(question->source, &request);
+        answer = options->verb->ask != NULL ? ask_program(question, &request)
+                                            : source_answer(question->source, &request);
     }
     if (answer == NULL) {
         result = complain(request.status, request.error);
@@ -251,7 +274,7 @@ static int answer_question(const struct question *question)
     warn_of_damage(answer);
     terminal_init(&terminal, options, form);
     form_write(form, &request, answer, &terminal.page);
-    if (strcmp(form, "json") != 0)
+    if (strcmp(form, "json") != 0 && options->verb->ask == NULL)
         remark(question, &terminal, answer);
     if (terminal.page.failed) {
         fprintf(stderr, "kieker-query: memory is short: the answer is not whole\n");
@@ -314,8 +337,7 @@ static int check(const struct question *question)
 
 static struct source *open_source(const struct options *options, char *error, size_t size)
 {
-    struct place place = {options->database, options->server, options->ca, options->token_file,
-        options->timeout, options->verb != NULL && options->verb->write != NULL};
+    const struct place place = place_of(options);
 
     return source_open(&place, error, size);
 }
@@ -336,6 +358,10 @@ static int run(struct options *options)
         return result;
     if (options->verb->work != NULL)
         return work(&question);
+    if (options->verb->ask != NULL && options->database != NULL)
+        return complain(400, "This is asked of a running collector: give --server, not --database");
+    if (options->verb->ask != NULL)
+        return answer_question(&question);
     question.source = open_source(options, error, sizeof(error));
     if (question.source == NULL)
         return complain(503, error);

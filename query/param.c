@@ -96,6 +96,13 @@ const struct param params[PARAMS] = {
     [PARAM_BY] = {"by", TYPE_TEXT, 0,
         "fields, with commas between, by which series are told apart; none: none", "hostname,cpuID",
         NULL, 0, 0},
+    [PARAM_ACTION] = {"action", TYPE_TEXT, 0,
+        "what to do with which pattern: list, activate, deactivate, forget or reset", "activate",
+        NULL, 0, 0},
+    [PARAM_JVM] = {"jvm", TYPE_TEXT, 0,
+        "order it of the JVM that listens there with Kieker's controller; set, add and remove "
+        "PATTERN NAME VALUE... are for its parameters",
+        "localhost:2020", NULL, 0, 0},
     [PARAM_FORMAT] = {"format", TYPE_CHOICE, 0, "the form of the answer", "csv", NULL, 0, 0},
 };
 

@@ -17,25 +17,36 @@ static int append_text(struct buffer *buffer, const char *text)
     return buffer_append(buffer, text, strlen(text));
 }
 
+static int append_pair(
+    struct buffer *to, CURL *curl, const char *before, const char *name, const char *value)
+{
+    char *escaped = curl_easy_escape(curl, value, 0);
+    int result;
+
+    if (escaped == NULL)
+        return -1;
+    result = append_text(to, before) | append_text(to, name) | append_text(to, "=") |
+             append_text(to, escaped);
+    curl_free(escaped);
+    return result;
+}
+
 /* The parameters as they were given: what "5m ago" is, the server says. */
-static int write_url(struct buffer *to, CURL *curl, const char *url, const struct request *request)
+static int write_url(struct buffer *to, CURL *curl, const char *url, const struct request *request,
+    const char *const *change)
 {
     int result =
         append_text(to, url) | append_text(to, "/api/v1/") | append_text(to, request->verb->name);
     const char *before = "?";
 
+    for (; change != NULL && *change != NULL; change += 2, before = "&")
+        result |= append_pair(to, curl, before, change[0], change[1]);
     for (int i = 0; i < PARAMS; i++) {
         const char *text = request_text(request, (enum param_id)i);
-        char *escaped;
 
         if (text == NULL || i == PARAM_FORMAT || (request->verb->here & PARAM_BIT(i)))
             continue;
-        escaped = curl_easy_escape(curl, text, 0);
-        if (escaped == NULL)
-            return -1;
-        result |= append_text(to, before) | append_text(to, params[i].name) | append_text(to, "=") |
-                  append_text(to, escaped);
-        curl_free(escaped);
+        result |= append_pair(to, curl, before, params[i].name, text);
         before = "&";
     }
     return result | buffer_append(to, "", 1);
@@ -110,6 +121,7 @@ static void refuse_code(
 struct receiving {
     CURL *curl;
     FILE *out;
+    const char *const *change; /* not NULL: names and values of a POST */
     struct buffer body;
 };
 
@@ -134,16 +146,21 @@ static long receive(
 {
     const char *url = remote->url;
     CURL *curl = receiving->curl = curl_easy_init();
-    struct curl_slist *headers = say_token(remote);
+    struct curl_slist *headers = say_token(remote), *more;
     struct buffer whole = {0};
     char why[CURL_ERROR_SIZE] = "";
     CURLcode code;
     long status = 0;
 
-    if (curl == NULL || write_url(&whole, curl, url, request) != 0 ||
+    if (curl == NULL || write_url(&whole, curl, url, request, receiving->change) != 0 ||
         (remote->token != NULL && headers == NULL)) {
         request_refuse(request, 500, "memory is short");
         goto out;
+    }
+    if (receiving->change != NULL) {
+        more = curl_slist_append(headers, "Kieker-Change: yes");
+        headers = more != NULL ? more : headers;
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, "");
     }
     if (headers != NULL)
         curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
@@ -178,6 +195,18 @@ out:
 json_t *remote_answer(const struct remote *remote, struct request *request)
 {
     struct receiving receiving = {0};
+    long status = receive(remote, request, &receiving);
+    json_t *answer =
+        request->status == 0 ? read_answer(request, remote->url, status, &receiving.body) : NULL;
+
+    buffer_fini(&receiving.body);
+    return answer;
+}
+
+json_t *remote_change(
+    const struct remote *remote, struct request *request, const char *const *change)
+{
+    struct receiving receiving = {.change = change};
     long status = receive(remote, request, &receiving);
     json_t *answer =
         request->status == 0 ? read_answer(request, remote->url, status, &receiving.body) : NULL;

@@ -8,6 +8,8 @@
 #include "query/secret.h"
 #include "storage/export.h"
 
+#define HERE "http://127.0.0.1:8080" /* where a collector is unless told otherwise */
+
 struct source {
     struct store_reader *reader;
     char *database;
@@ -81,6 +83,13 @@ static int open_remote(
     return remote->url == NULL || (ca != NULL && remote->ca == NULL) ? -1 : 0;
 }
 
+static void close_remote(struct remote *remote)
+{
+    free(remote->url);
+    free(remote->ca);
+    secret_free(remote->token, remote->token_size);
+}
+
 struct source *source_open(const struct place *place, char *error, size_t error_size)
 {
     struct source *source = calloc(1, sizeof(*source));
@@ -116,10 +125,23 @@ void source_close(struct source *source)
     if (source->reader != NULL)
         store_reader_close(source->reader);
     free(source->database);
-    free(source->remote.url);
-    free(source->remote.ca);
-    secret_free(source->remote.token, source->remote.token_size);
+    close_remote(&source->remote);
     free(source);
+}
+
+json_t *source_ask(const struct place *place, struct request *request, const char *const *change)
+{
+    const char *server = given(place->server, "KIEKER_SERVER");
+    struct remote remote = {0};
+    char error[2048] = "memory is short";
+    json_t *answer = NULL;
+
+    if (open_remote(&remote, place, server ? server : HERE, error, sizeof(error)) < 0)
+        request_refuse(request, 503, "%s", error);
+    else
+        answer = change ? remote_change(&remote, request, change) : remote_answer(&remote, request);
+    close_remote(&remote);
+    return answer;
 }
 
 const char *source_server(const struct source *source)

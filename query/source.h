@@ -36,6 +36,13 @@ const char *source_database(const struct source *source);
 /* As the `write` of the request's verb. */
 int source_write(struct source *source, struct request *request, struct outlet *outlet);
 
+/*
+ * Puts the request's verb to a running collector; of no server given: what the environment says,
+ * else that of this machine. With `change` (names and values, up to a NULL) it changes something.
+ * The answer, or NULL after request_refuse.
+ */
+json_t *source_ask(const struct place *place, struct request *request, const char *const *change);
+
 /* For source.c: a server. */
 struct remote {
     char *url; /* no slash behind */
@@ -45,6 +52,8 @@ struct remote {
     unsigned timeout; /* ms; 0: none */
 };
 json_t *remote_answer(const struct remote *remote, struct request *request);
+json_t *remote_change(
+    const struct remote *remote, struct request *request, const char *const *change);
 int remote_write(const struct remote *remote, struct request *request, struct outlet *outlet);
 
 #endif

@@ -7,6 +7,7 @@
 /* A verb is a file and a line in each of these two lists. */
 extern const struct verb verb_status, verb_runs, verb_traces, verb_trace, verb_operations,
     verb_graph, verb_tree, verb_latency, verb_records, verb_export, verb_import, verb_sql;
+extern const struct verb verb_probes;
 
 const struct verb *const verbs[] = {
     &verb_status,
@@ -21,6 +22,7 @@ const struct verb *const verbs[] = {
     &verb_export,
     &verb_import,
     &verb_sql,
+    &verb_probes,
     NULL,
 };
 

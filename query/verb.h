@@ -79,6 +79,8 @@ enum param_id {
     PARAM_SERIES,
     PARAM_BUCKET,
     PARAM_BY,
+    PARAM_ACTION,
+    PARAM_JVM,
     PARAMS
 };
 
@@ -106,6 +108,7 @@ extern const struct param params[PARAMS]; /* by param_id */
 
 struct request;
 struct page;
+struct place;
 struct column;
 
 /* Where an answer goes that is written as it is found; see verb.write. */
@@ -124,9 +127,13 @@ struct outlet {
 
 /* What the command line says to a verb that does something. */
 struct worksite {
-    const char *database; /* NULL: where it is by default */
+    const char *database;      /* NULL: where it is by default */
+    const struct place *place; /* see query/source.h */
     const char *const *words;
     size_t word_count;
+    /* Puts the request to a running collector; see source_ask. */
+    json_t *(*server)(
+        const struct place *place, struct request *request, const char *const *change);
 };
 
 struct verb {
@@ -157,6 +164,11 @@ struct verb {
      * does it, and says on standard error what is to be said. 0; 1 when something is left out; -1
      * after request_refuse. */
     int (*work)(struct request *request, const struct worksite *site);
+
+    /* Of a verb that is asked of a running program, which the command line alone has, instead of
+     * `answer`: the answer, a new reference, with what is to be said besides on standard error; or
+     * NULL after request_refuse. */
+    json_t *(*ask)(struct request *request, const struct worksite *site);
 };
 
 extern const struct verb *const verbs[]; /* up to a NULL, in the order of the help */

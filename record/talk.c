@@ -58,3 +58,22 @@ int talk_next(const char **text, struct talk_pair *pair)
     }
     return 0;
 }
+
+char *talk_encode(char *at, const char *value)
+{
+    static const char digits[] = "0123456789ABCDEF";
+
+    for (; *value != '\0'; value++) {
+        unsigned char c = (unsigned char)*value;
+
+        if (c > ' ' && c < 0x7F && c != '%') {
+            *at++ = (char)c;
+        } else {
+            *at++ = '%';
+            *at++ = digits[c >> 4];
+            *at++ = digits[c & 15];
+        }
+    }
+    *at = '\0';
+    return at;
+}

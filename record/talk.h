@@ -10,8 +10,12 @@
  *                     on in another connection: N bytes of registry entries follow, which belong to
  *                     no position, then the stream's bytes from P on. P is 0 behind the first hello
  *   kieker:counters dropped_ring_full=5 …      now and then; numbers since the begin
+ *   kieker:obeyed list=L operations=N off=M latest=K   it does as that list says: of N operations
+ *                                              that there are M are not recorded, and K fit the
+ *                                              list's last pattern
  *   kieker:end                                 nothing comes behind it; without it the agent may
  *                                              come back
+ *   The hello has probes=L, too, where the agent does as list L says.
  *
  * From the collector, to an agent that has named a session, and to nobody else (a client that does
  * not read would have its connection reset); entries of id 0:
@@ -19,6 +23,12 @@
  *                                              hello, then after commits, the newest C alone
  *   kieker:unknown position=C                  the session has C, less than P, or cannot go on: the
  *                                              agent has to begin a new one, on a new connection
+ *   kieker:probes list=L                       which operations are to be recorded: the patterns
+ *   kieker:activate pattern=P                  (record/pattern.h), of which the last that fits
+ *   kieker:deactivate pattern=P                counts, up to
+ *   kieker:obey list=L                         the end: they take the place of all former ones. At
+ *                                              once after the hello, if there are any, or if the
+ *                                              agent has some; and whenever they change
  */
 #ifndef KIEKER_RECORD_TALK_H
 #define KIEKER_RECORD_TALK_H
@@ -27,13 +37,19 @@
 
 #define TALK_AGENT "kieker:agent"
 #define TALK_COUNTERS "kieker:counters"
+#define TALK_OBEYED "kieker:obeyed"
 #define TALK_END "kieker:end"
 #define TALK_COMMITTED "kieker:committed"
 #define TALK_UNKNOWN "kieker:unknown"
+#define TALK_PROBES "kieker:probes"
+#define TALK_ACTIVATE "kieker:activate"
+#define TALK_DEACTIVATE "kieker:deactivate"
+#define TALK_OBEY "kieker:obey"
 
 #define TALK_SESSION_SIZE 32 /* hexadecimal digits */
 #define TALK_TEXT_MAX 4096   /* bytes of a text */
 #define TALK_VALUE_MAX 1024
+#define TALK_PATTERNS_MAX 200u /* of a list */
 
 struct talk_pair {
     const char *key; /* into the text */
@@ -50,5 +66,9 @@ int talk_next(const char **text, struct talk_pair *pair);
 
 /* Whether the pair has that key. */
 int talk_has_key(const struct talk_pair *pair, const char *key);
+
+/* Writes the value percent-encoded at `at`, of 3 bytes a character at most and a NUL; returns the
+ * place of the NUL. */
+char *talk_encode(char *at, const char *value);
 
 #endif

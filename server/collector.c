@@ -14,6 +14,7 @@
 
 #include "server/clock.h"
 #include "server/log.h"
+#include "server/probes.h"
 #include "server/ready.h"
 #include "server/spans_intake.h"
 
@@ -106,10 +107,30 @@ int collector_open_store(struct collector *c)
     return 0;
 }
 
+/* The patterns lie beside the database, unless told otherwise. */
+static int open_probes(struct collector *c)
+{
+    char *file = NULL;
+
+    if (c->settings.probes && c->settings.probes[0])
+        file = strdup(c->settings.probes);
+    else if (asprintf(&file, "%s.probes", c->database) < 0)
+        file = NULL;
+    if (file == NULL)
+        return fail(c, "memory is short");
+    c->probes = probes_open(file, c->error, sizeof(c->error));
+    free(file);
+    return c->probes ? 0 : -1;
+}
+
 int collector_start_intake(struct collector *c)
 {
     struct event_config *no_lock = event_config_new();
 
+    if (open_probes(c) < 0) {
+        event_config_free(no_lock);
+        return -1;
+    }
     live_init(&c->live);
     pthread_mutex_init(&c->figures_lock, NULL);
     /* One thread alone touches the loop: others speak to it through a descriptor. */
@@ -124,7 +145,9 @@ int collector_start_intake(struct collector *c)
         c->connections = connections_new(c->base, c->intake, &c->settings, &c->live);
         c->spans = spans_intake_new(c->base, c->intake);
     }
-    return c->connections && c->spans ? 0 : fail(c, "memory, threads or descriptors are short");
+    return c->connections && c->spans && connections_obey(c->connections, c->probes) == 0
+               ? 0
+               : fail(c, "memory, threads or descriptors are short");
 }
 
 static void get_figures(void *context, struct figures *figures)
@@ -153,6 +176,21 @@ static void spans_refused(void *context)
     struct collector *c = context;
 
     spans_intake_refused(c->spans);
+}
+
+static json_t *show_probes(void *context)
+{
+    struct collector *c = context;
+
+    return probes_show(c->probes);
+}
+
+static int order_probes(
+    void *context, const char *action, const char *pattern, char *error, size_t error_size)
+{
+    struct collector *c = context;
+
+    return probes_order(c->probes, action, pattern, error, error_size);
 }
 
 static void web_complains(void *context, const char *sentence)
@@ -185,6 +223,9 @@ int collector_start_web(struct collector *c)
         .complain = web_complains,
         .take_spans = take_spans,
         .spans_refused = spans_refused,
+        .show_probes = show_probes,
+        .order_probes = order_probes,
+        .may_change = c->settings.http_changes != 0,
         .context = c,
     };
 
@@ -241,7 +282,7 @@ static void on_reload(evutil_socket_t number, short what, void *context)
     struct collector *c = context;
     struct settings now = {0};
     enum settings_action action;
-    char error[600];
+    char error[1200];
 
     (void)number;
     (void)what;
@@ -249,6 +290,9 @@ static void on_reload(evutil_socket_t number, short what, void *context)
         log_error("collector", log_field("event", "the log cannot be opened anew"),
             log_field("error", strerror(errno)));
     collector_reload_keys(c);
+    if (probes_reload(c->probes, error, sizeof(error)) < 0)
+        log_error("probes", log_field("event", "the patterns stay as they were"),
+            log_field("error", error));
     if (settings_load(&now, c->argc, c->argv, &action, error, sizeof(error)) < 0)
         log_error("collector", log_field("event", "the configuration stays as it was"),
             log_field("error", error));
@@ -348,7 +392,9 @@ void collector_stop(struct collector *c)
     spans_intake_stop(c->spans);
     stop_intake(c);
     connections_free(c->connections);
+    probes_stop(c->probes);
     web_stop(c->web);
+    probes_close(c->probes);
     spans_intake_free(c->spans);
     sockets_close(&c->http_sockets);
     collector_forget_keys(c);

@@ -29,6 +29,7 @@ struct collector {
     struct assembler_start start;
     struct intake *intake;
     struct spans_intake *spans;
+    struct probes *probes;
     pthread_mutex_t figures_lock; /* between the intake's end and those who ask for its figures */
     struct figures last_figures;
     struct connections *connections;

@@ -72,6 +72,8 @@ static void log_end(const struct connection *c, int loss, const char *error)
 void connection_free(struct connection *c)
 {
     unlink_connection(c);
+    probes_leave(c->set->probes, c->agent);
+    probes_message_drop(c->told);
     event_free(c->event);
     if (c->writable)
         event_free(c->writable);
@@ -165,8 +167,12 @@ static enum wire_item pass_over(
 
 static int feed_entry(struct connection *c)
 {
+    const char *pairs;
+
     if (c->session && talk_is(c->wire.entry->text, TALK_END))
         c->is_ended = 1;
+    if (c->agent && (pairs = talk_is(c->wire.entry->text, TALK_OBEYED)))
+        probes_obeyed(c->set->probes, c->agent, pairs);
     return assembler_entry(intake_assembler(c->set->intake), c->stream, c->wire.entry);
 }
 

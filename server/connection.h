@@ -9,6 +9,7 @@
 #include "record/wire.h"
 #include "server/connections.h"
 #include "server/log.h"
+#include "server/probes.h"
 #include "server/sessions.h"
 #include "server/sockets.h"
 
@@ -44,9 +45,12 @@ struct connection {
     int refused;    /* a loss: why the items that came cannot be taken */
     int is_leaving; /* is not read any more: has yet to be told something, or to hang up */
     struct event *writable;
-    unsigned char out[96]; /* what is being said to it */
+    unsigned char out[96];       /* what is being said to it: here, or */
+    struct probes_message *told; /* patterns; else NULL */
     size_t out_size, out_sent;
-    uint64_t said; /* the position that it was told last */
+    struct probes_agent *agent; /* NULL: it is not told of patterns */
+    uint64_t patterns;          /* the list that it was told last */
+    uint64_t said;              /* the position that it was told last */
     int has_said;
     struct tls *tls; /* NULL: plain */
     char peer[SOCKET_NAME_MAX];
@@ -58,6 +62,7 @@ struct connections {
     const struct settings *settings;
     struct live *live;
     struct sessions *sessions;
+    struct probes *probes; /* NULL: nobody is told of patterns */
     struct connection *first, *leaving;
     struct connection *resting; /* not read until the intake says so */
     size_t count, memory;
@@ -86,6 +91,9 @@ int connection_begin(struct connection *connection, enum wire_item first);
 
 /* Says how far the stream is stored, if that is news. */
 void connection_acknowledge(struct connection *connection);
+
+/* Tells what patterns are in force, if that is news. */
+void connection_tell(struct connection *connection);
 
 /* Says that the stream cannot go on. */
 void connection_say_unknown(struct connection *connection);

@@ -37,8 +37,10 @@ static void wait_for_room(struct connection *c)
  */
 static int write_out(struct connection *c)
 {
+    const unsigned char *out = c->told ? c->told->bytes : c->out;
+
     while (c->out_sent < c->out_size) {
-        ssize_t sent = connection_send(c, c->out + c->out_sent, c->out_size - c->out_sent);
+        ssize_t sent = connection_send(c, out + c->out_sent, c->out_size - c->out_sent);
 
         if (sent > 0) {
             c->out_sent += (size_t)sent;
@@ -57,8 +59,28 @@ static void put_text(struct connection *c, const char *name, uint64_t position)
     char text[sizeof(c->out) - 12];
     int length = snprintf(text, sizeof(text), "%s position=%" PRIu64, name, position);
 
+    probes_message_drop(c->told);
+    c->told = NULL;
     c->out_size = (size_t)(wire_put_entry(c->out, 0, text, (size_t)length) - c->out);
     c->out_sent = 0;
+}
+
+/* Begins to tell of the patterns in force, if it knows others. Whether it does. */
+static int put_patterns(struct connection *c)
+{
+    struct probes_message *message;
+
+    if (c->agent == NULL || c->session == NULL || c->is_leaving)
+        return 0;
+    message = probes_message(c->set->probes);
+    if (message == NULL || message->list == c->patterns)
+        return 0;
+    probes_message_drop(c->told);
+    c->told = probes_message_use(message);
+    c->patterns = message->list;
+    c->out_size = message->size;
+    c->out_sent = 0;
+    return 1;
 }
 
 static int is_told(const struct connection *c)
@@ -71,7 +93,12 @@ static void say(struct connection *c)
 {
     int written;
 
-    while ((written = write_out(c)) > 0 && c->session && !is_told(c)) {
+    while ((written = write_out(c)) > 0 && c->session) {
+        if (is_told(c)) {
+            if (!put_patterns(c))
+                break;
+            continue;
+        }
         c->said = c->session->committed;
         c->has_said = 1;
         put_text(c, TALK_COMMITTED, c->said);
@@ -84,6 +111,12 @@ static void say(struct connection *c)
 void connection_acknowledge(struct connection *c)
 {
     if (!is_told(c))
+        say(c);
+}
+
+void connection_tell(struct connection *c)
+{
+    if (c->out_sent == c->out_size)
         say(c);
 }
 
@@ -201,6 +234,19 @@ static int resume(struct connection *c, struct session *session, const struct he
     return 0;
 }
 
+/* It is one that is told of patterns. */
+static void join(struct connection *c, const struct hello *hello)
+{
+    const struct probes_message *message;
+
+    if (c->set->probes == NULL)
+        return;
+    c->agent = probes_join(c->set->probes, hello, c->number, c->peer);
+    message = probes_message(c->set->probes);
+    if (message && message->is_empty && hello->probes == 0)
+        c->patterns = message->list;
+}
+
 int connection_begin(struct connection *c, enum wire_item first)
 {
     struct session *session;
@@ -228,6 +274,8 @@ int connection_begin(struct connection *c, enum wire_item first)
         if (c->session == NULL)
             return -1;
     }
+    join(c, &hello);
     connection_acknowledge(c);
+    connection_tell(c);
     return 0;
 }

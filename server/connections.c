@@ -18,6 +18,21 @@ void connections_on_end(struct connections *set, void (*on_end)(void *context), 
     set->context = context;
 }
 
+static void on_change(void *context)
+{
+    struct connections *set = context;
+
+    for (struct connection *c = set->first; c; c = c->next)
+        if (c->agent)
+            connection_tell(c);
+}
+
+int connections_obey(struct connections *set, struct probes *probes)
+{
+    set->probes = probes;
+    return probes_start(probes, set->base, on_change, set);
+}
+
 size_t connections_count(const struct connections *set)
 {
     return set->count;

@@ -15,10 +15,15 @@
 #include "server/tls.h"
 
 struct connections;
+struct probes;
 
 /* NULL when memory is short. */
 struct connections *connections_new(struct event_base *base, struct intake *intake,
     const struct settings *settings, struct live *live);
+
+/* Has agents told of these patterns from now on, when they come and whenever they change. Lent. 0,
+ * or -1. */
+int connections_obey(struct connections *connections, struct probes *probes);
 
 /* What is called when a connection has ended. */
 void connections_on_end(

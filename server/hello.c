@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +30,11 @@ static int read_number(const char *value, uint64_t *number)
     return *end == '\0' && errno == 0 && *number <= INT64_MAX;
 }
 
+static void read_text(const char *value, char *text, size_t size)
+{
+    snprintf(text, size, "%.*s", (int)size - 1, value);
+}
+
 int hello_read(const char *text, struct hello *hello)
 {
     const char *pairs = talk_is(text, TALK_AGENT);
@@ -43,6 +49,14 @@ int hello_read(const char *text, struct hello *hello)
             is_right &= read_number(pair.value, &hello->position);
         else if (talk_has_key(&pair, "registry"))
             is_right &= read_number(pair.value, &hello->registry);
+        else if (talk_has_key(&pair, "probes"))
+            is_right &= read_number(pair.value, &hello->probes);
+        else if (talk_has_key(&pair, "pid"))
+            read_text(pair.value, hello->pid, sizeof(hello->pid));
+        else if (talk_has_key(&pair, "run"))
+            read_text(pair.value, hello->run, sizeof(hello->run));
+        else if (talk_has_key(&pair, "program"))
+            read_text(pair.value, hello->program, sizeof(hello->program));
     }
     return is_right && hello->session[0] != '\0';
 }

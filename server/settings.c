@@ -49,6 +49,9 @@ const struct option options[] = {
         "file with a certificate (PEM): the page and the API are HTTPS then"},
     {"http-key", TEXT(http_key), NULL, 0, 0, NULL, 0,
         "file with the key of --http-cert; without it the key is in the same file"},
+    {"http-changes", CHOICE(http_changes), "yes", 0, 0, switches, 0,
+        "whether the page and the API may switch probes on and off: with the token, or without one "
+        "from this machine alone"},
     {"tls-cert", TEXT(tls_cert), NULL, 0, 0, NULL, 0,
         "file with a certificate (PEM): records are taken by TLS, too, at --tls-port"},
     {"tls-key", TEXT(tls_key), NULL, 0, 0, NULL, 0,
@@ -71,6 +74,9 @@ const struct option options[] = {
     {"database", TEXT(database), NULL, 0, 0, NULL, 0,
         "file that keeps everything; without it $XDG_STATE_HOME/kieker/kieker.db or "
         "~/.local/state/kieker/kieker.db"},
+    {"probes", TEXT(probes), NULL, 0, 0, NULL, 0,
+        "file that keeps which probes are on and off, read again at SIGHUP; without it that of the "
+        "database with .probes behind it"},
     {"durability", CHOICE(durability), "commit", 0, 0, durabilities, 0,
         "commit: what is committed survives a killed process; power: a power cut too, but is "
         "slower"},

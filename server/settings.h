@@ -18,9 +18,9 @@ struct settings {
     char *tls_listen, *tls_cert, *tls_key, *tls_client_ca;
     int64_t tls_port, tls_connections, tls_handshake_timeout;
     char *user;
-    int64_t core_dumps;
+    int64_t core_dumps, http_changes;
     int64_t port, http_port;
-    char *database, *records, *run, *ready_file, *log;
+    char *database, *probes, *records, *run, *ready_file, *log;
     int64_t durability, log_level;
     int64_t max_connections, read_buffer, memory, stream_memory;
     int64_t strings, string_length;

@@ -455,13 +455,20 @@ END_TEST
 
 /* Activation */
 
+static int switch_on(const char *pattern, int on)
+{
+    char error[256];
+
+    return activation_set(&f.operations, pattern, on, error, sizeof(error));
+}
+
 START_TEST(the_latest_rule_holds)
 {
     uint32_t later;
 
-    ck_assert_int_eq(activation_set(&f.operations, "module.*", 0), OPERATIONS);
-    ck_assert_int_eq(activation_set(&f.operations, "module.b", 1), 1);
-    ck_assert_int_eq(activation_set(&f.operations, "other.?", 0), 0);
+    ck_assert_int_eq(switch_on("module.*", 0), OPERATIONS);
+    ck_assert_int_eq(switch_on("module.b", 1), 1);
+    ck_assert_int_eq(switch_on("other.?", 0), 0);
     hear();
     ck_assert(is_off(A) && !is_off(B));
     call(A);
@@ -471,11 +478,11 @@ START_TEST(the_latest_rule_holds)
     ck_assert(!is_off(operations_add(&f.operations, "ff", 2, "other", 5)));
     ck_assert_str_eq(hear(), "1: 1b 1B");
     /* The same pattern again takes the place of the earlier rule. */
-    ck_assert_int_eq(activation_set(&f.operations, "module.*", 0), OPERATIONS);
+    ck_assert_int_eq(switch_on("module.*", 0), OPERATIONS);
     hear();
     ck_assert(is_off(B));
     ck_assert(is_off(operations_add(&f.operations, "b", 1, "module", 6)));
-    ck_assert_int_eq(activation_set(&f.operations, "*", 1), OPERATIONS + 2);
+    ck_assert_int_eq(switch_on("*", 1), OPERATIONS + 2);
     ck_assert(!is_off(A) && !is_off(later));
 }
 END_TEST
@@ -486,10 +493,10 @@ START_TEST(there_is_a_limit_to_rules)
 
     for (unsigned i = 0; i < ACTIVATION_RULES_MAX; i++) {
         snprintf(pattern, sizeof(pattern), "x%u", i);
-        ck_assert_int_eq(activation_set(&f.operations, pattern, 0), 0);
+        ck_assert_int_eq(switch_on(pattern, 0), 0);
     }
-    ck_assert_int_eq(activation_set(&f.operations, "*", 0), -1);
-    ck_assert_int_eq(activation_set(&f.operations, "x7", 1), 0);
+    ck_assert_int_eq(switch_on("*", 0), -1);
+    ck_assert_int_eq(switch_on("x7", 1), 0);
     hear();
     ck_assert(!is_off(A));
 }
@@ -499,7 +506,7 @@ START_TEST(a_call_under_way_is_recorded_to_its_end)
 {
     probe_enter(A);
     hear();
-    activation_set(&f.operations, "module.a", 0);
+    switch_on("module.a", 0);
     call(A);
     call(B);
     ck_assert_str_eq(hear(), "1b 1B");
@@ -507,7 +514,7 @@ START_TEST(a_call_under_way_is_recorded_to_its_end)
     probe_leave(A);
     ck_assert_str_eq(hear(), "1A");
     ck_assert(is_off(A));
-    activation_set(&f.operations, "module.a", 1);
+    switch_on("module.a", 1);
     ck_assert(!is_off(A));
     call(A);
     ck_assert_str_eq(hear(), "2: 2a 2A");
@@ -517,7 +524,7 @@ END_TEST
 
 START_TEST(a_silent_call_does_not_begin_a_trace)
 {
-    activation_set(&f.operations, "module.a", 0);
+    switch_on("module.a", 0);
     probe_enter(A);
     ck_assert_str_eq(hear(), "");
     call(B);
@@ -541,7 +548,7 @@ START_TEST(what_is_switched_off_inside_a_dropped_call_does_not_silence_the_threa
     rings.when_full = AGENT_DROP;
     fill_ring();
     probe_enter(A); /* dropped, and its end will not be told */
-    activation_set(&f.operations, "module.a", 0);
+    switch_on("module.a", 0);
     hear();
     ck_assert(is_off(A));
     call(B);

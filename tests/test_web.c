@@ -179,6 +179,10 @@ START_TEST(openapi_has_every_route_and_verb)
         }
         get = json_object_get(json_object_get(paths, path), "get");
         ck_assert_msg(json_is_object(get), "%s is not there", path);
+        if ((*verb)->ask) { /* a route of its own, that can also be changed */
+            ck_assert(json_is_object(json_object_get(json_object_get(paths, path), "post")));
+            continue;
+        }
         ck_assert_uint_eq(json_array_size(json_object_get(get, "parameters")),
             (size_t)__builtin_popcountll((*verb)->takes & ~(*verb)->here));
         json_array_foreach(json_object_get(get, "parameters"), i, parameter)

@@ -10,6 +10,7 @@
 #include "web/otlp_http.h"
 #include "web/page.h"
 #include "web/private.h"
+#include "web/probes.h"
 
 #define COOKIE_MAX 160
 
@@ -32,7 +33,9 @@ static enum token_verdict verdict(struct exchange *x)
     x->token_changes = token_changes(x->web->config.token);
     cookie_name(x, name, sizeof(name));
     /* Who logs in, or sends spans, says the token. */
-    session = x->is_post ? NULL : MHD_lookup_connection_value(x->connection, MHD_COOKIE_KIND, name);
+    session = x->is_post && strcmp(x->path, PROBES_PATH) != 0
+                  ? NULL
+                  : MHD_lookup_connection_value(x->connection, MHD_COOKIE_KIND, name);
     return token_check(x->web->config.token, info ? info->client_addr : NULL,
         exchange_header(x, MHD_HTTP_HEADER_AUTHORIZATION), session);
 }
@@ -83,6 +86,12 @@ static int is_of_other_site(const struct exchange *x, const char *host)
     return site && strcasecmp(site, "same-origin") != 0 && strcasecmp(site, "none") != 0;
 }
 
+static int takes_post(const char *path)
+{
+    return strcmp(path, GUARD_LOGIN) == 0 || strcmp(path, OTLP_PATH) == 0 ||
+           strcmp(path, PROBES_PATH) == 0;
+}
+
 int guard_refuses(struct exchange *x, const char *method)
 {
     const struct web *web = x->web;
@@ -90,9 +99,9 @@ int guard_refuses(struct exchange *x, const char *method)
 
     x->is_post = strcmp(method, MHD_HTTP_METHOD_POST) == 0;
     if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0 &&
-        !(x->is_post && (strcmp(x->path, GUARD_LOGIN) == 0 || strcmp(x->path, OTLP_PATH) == 0)))
-        exchange_refuse(x, MHD_HTTP_METHOD_NOT_ALLOWED,
-            "everything here is read with GET; nothing can be changed");
+        !(x->is_post && takes_post(x->path)))
+        exchange_refuse(
+            x, MHD_HTTP_METHOD_NOT_ALLOWED, "this is read with GET; nothing can be changed here");
     else if (!host_is_known(
                  host, web->known_names, sizeof(web->known_names) / sizeof(*web->known_names)))
         exchange_refuse(x, MHD_HTTP_MISDIRECTED_REQUEST,

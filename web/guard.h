@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What must not be answered: methods that change something, requests for a name that is not this
- * server's, requests that a page of another site makes, and whoever lacks the token where there is
- * one. The HTTP thread.
+ * What must not be answered: methods that are not for that path, requests for a name that is not
+ * this server's, requests that a page of another site makes, and whoever lacks the token where
+ * there is one. The HTTP thread.
  */
 #ifndef KIEKER_WEB_GUARD_H
 #define KIEKER_WEB_GUARD_H

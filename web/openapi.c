@@ -92,7 +92,7 @@ static void describe_verbs(json_t *paths, const char *prefix)
     for (const struct verb *const *verb = verbs; *verb; verb++) {
         char path[80];
 
-        if ((*verb)->work != NULL)
+        if ((*verb)->work != NULL || (*verb)->ask != NULL)
             continue;
         snprintf(path, sizeof(path), "%s%s", prefix, (*verb)->name);
         json_object_set_new(paths, path,
@@ -119,15 +119,24 @@ json_t *openapi_describe(void)
 
     for (const struct route *route = routes; route->path; route++) {
         size_t length = strlen(route->path);
+        const char *method = route->method ? route->method : "get";
+        json_t *same = json_object_get(paths, route->path);
+        json_t *described;
 
         if (strcmp(route->path, "/") == 0)
             continue;
         if (route->path[length - 1] == '/')
             describe_verbs(paths, route->path);
-        else
-            json_object_set_new(paths, route->path,
-                json_pack("{s:{s:s, s:o}}", route->method ? route->method : "get", "summary",
-                    route->doc, "responses", responses_of(route->type, NULL)));
+        if (route->path[length - 1] == '/')
+            continue;
+        described = json_pack("{s:{s:s, s:o}}", method, "summary", route->doc, "responses",
+            responses_of(route->type, NULL));
+        if (same) {
+            json_object_update(same, described);
+            json_decref(described);
+        } else {
+            json_object_set_new(paths, route->path, described);
+        }
     }
     return json_pack("{s:s, s:{s:s, s:s, s:s}, s:o, s:{s:o}}", "openapi", "3.1.0", "info", "title",
         "Kieker", "version", PACKAGE_VERSION, "description",

@@ -10,6 +10,7 @@
 #include "web/otlp_http.h"
 #include "web/page.h"
 #include "web/private.h"
+#include "web/probes.h"
 
 #define VERBS "/api/v1/"
 
@@ -78,6 +79,12 @@ const struct route routes[] = {
         "Server-sent events: `summary` at most twice a second, with an id; `missed` after a pause "
         "too long to make up for",
         events_handle},
+    {PROBES_PATH, EXCHANGE_JSON, NULL,
+        "The patterns that say which operations are recorded, and the agents that obey them",
+        probes_handle},
+    {PROBES_PATH, EXCHANGE_JSON, "post",
+        "Changes them: action (activate, deactivate, forget, reset) and pattern, with the header " PROBES_HEADER,
+        probes_handle},
     {VERBS, EXCHANGE_JSON, NULL, "The verbs of kieker-query, with its filters as parameters",
         handle_verb},
     {"/metrics", "text/plain", NULL, "The collector's own figures for Prometheus", metrics_handle},

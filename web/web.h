@@ -7,6 +7,7 @@
 #ifndef KIEKER_WEB_WEB_H
 #define KIEKER_WEB_WEB_H
 
+#include <jansson.h>
 #include <stddef.h>
 
 #include "web/figures.h"
@@ -36,6 +37,11 @@ struct web_config {
      */
     int (*take_spans)(void *context, struct otlp_batch *batch);
     void (*spans_refused)(void *context); /* a request for other reasons; likewise */
+    /* See web/probes.h; likewise. Status of a refusal with a sentence, or 0. */
+    json_t *(*show_probes)(void *context);
+    int (*order_probes)(
+        void *context, const char *action, const char *pattern, char *error, size_t error_size);
+    int may_change; /* whether that can be ordered at all */
     void *context;
 };
 

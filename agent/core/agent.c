@@ -76,10 +76,10 @@ uint32_t agent_operations(void)
     return atomic_load(&agent.operations.count);
 }
 
-int agent_activate(const char *pattern, int on)
+int agent_activate(const char *pattern, int on, char *error, size_t error_size)
 {
     pthread_once(&tables_once, make_tables);
-    return activation_set(&agent.operations, pattern, on);
+    return activation_set(&agent.operations, pattern, on, error, error_size);
 }
 
 void agent_operation_names(

@@ -116,8 +116,9 @@ const struct operation *agent_operation_get(uint32_t operation);
 /* How many operations there are; their numbers lie below that. */
 uint32_t agent_operations(void);
 
-/* Switches operations on or off, see activation.h: how many there are that fit, or -1. */
-int agent_activate(const char *pattern, int on);
+/* Switches operations on or off, see activation.h: how many there are that fit, or -1 with a
+ * sentence. */
+int agent_activate(const char *pattern, int on, char *error, size_t error_size);
 
 /* The names of an operation that agent_operation gave. */
 void agent_operation_names(

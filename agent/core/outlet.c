@@ -50,6 +50,7 @@ void outlet_fini(struct outlet *outlet)
     tracks_free(outlet->sink.tracks);
     window_fini(&outlet->window);
     stream_fini(&outlet->stream);
+    orders_fini(&outlet->orders);
 }
 
 static void retry_later(struct outlet *outlet)
@@ -124,12 +125,17 @@ static void begin_stream(struct outlet *outlet)
 static int write_preamble(struct outlet *outlet, const struct preamble_place *place, size_t *size)
 {
     unsigned char *bytes = preamble_make(&outlet->stream, outlet->hello, place, size);
-    size_t written;
-    int result;
+    size_t written, all = 0;
+    int result = 0;
 
     if (bytes == NULL)
         return writer_refuse(&outlet->writer, "out of memory", "");
-    result = writer_write(&outlet->writer, bytes, *size, &outlet->give_up, &written);
+    for (; result == 0 && all < *size; all += written) {
+        result =
+            writer_write(&outlet->writer, bytes + all, *size - all, &outlet->give_up, &written);
+        if (result == 0 && all + written < *size)
+            result = outlet_listen(outlet);
+    }
     free(bytes);
     return result;
 }
@@ -168,6 +174,8 @@ static void on_connected(struct outlet *outlet)
         begin_stream(outlet);
     if (writer_may_hear(writer))
         place.session = outlet->session;
+    place.list = orders_obeyed();
+    orders_begin(&outlet->orders);
     outlet->has_answered = 0;
     outlet->retry_after = RETRY_FIRST_NS;
     atomic_fetch_add(&outlet->connections, 1);
@@ -225,8 +233,11 @@ static int write_out(struct outlet *outlet)
         int result = writer_write(&outlet->writer, bytes, size, &outlet->give_up, &written);
 
         window_wrote(window, written);
-        if (result != 0)
+        /* What the peer says is heard, too, while it takes nothing. */
+        if (result != 0 || (written < size && outlet_listen(outlet) != 0))
             return -1;
+        if (outlet->sink.stream == NULL)
+            return 0;
     }
     window_release(window, outlet->peer == OUTLET_MUTE ? window->written : window->stored);
     return 0;

@@ -19,6 +19,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "agent/core/orders.h"
 #include "agent/core/stream.h"
 #include "agent/core/track.h"
 #include "agent/core/window.h"
@@ -30,6 +31,7 @@ struct outlet {
     struct stream stream;
     struct window window;
     struct track_sink sink; /* its `stream` is NULL while there is nothing to hand over to */
+    struct orders orders;
     const char *hello;
     char session[TALK_SESSION_SIZE + 1]; /* by which the peer knows the stream */
     enum outlet_peer {

@@ -13,6 +13,8 @@ static int understand(struct outlet *outlet, const char *text)
     const char *pairs = talk_is(text, TALK_COMMITTED);
     struct talk_pair pair;
 
+    if (pairs == NULL && orders_take(&outlet->orders, outlet->sink.operations, text))
+        return 0;
     if (pairs == NULL)
         return talk_is(text, TALK_UNKNOWN) != NULL;
     while (talk_next(&pairs, &pair)) {

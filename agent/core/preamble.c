@@ -77,10 +77,15 @@ static size_t write_entries(const struct stream *stream, const struct list *list
 static size_t make_hello(
     char *text, const char *hello, const struct preamble_place *place, size_t registry)
 {
+    char probes[40] = "";
+
     if (place->session == NULL)
         return (size_t)snprintf(text, TALK_TEXT_MAX, "%s", hello);
-    return (size_t)snprintf(text, TALK_TEXT_MAX, "%s session=%s position=%" PRIu64 " registry=%zu",
-        hello, place->session, place->position, registry);
+    if (place->list != 0)
+        snprintf(probes, sizeof(probes), " probes=%" PRIu64, place->list);
+    return (size_t)snprintf(text, TALK_TEXT_MAX,
+        "%s session=%s position=%" PRIu64 " registry=%zu%s", hello, place->session, place->position,
+        registry, probes);
 }
 
 unsigned char *preamble_make(const struct stream *stream, const char *hello,

@@ -15,6 +15,7 @@ struct preamble_place {
     const char *session; /* NULL: nobody can ask where the stream goes on */
     uint64_t position;   /* in the stream, of the byte that follows the preamble */
     uint32_t next_id;    /* of the text that is announced next from there on */
+    uint64_t list;       /* of patterns that is obeyed; 0: none */
 };
 
 /*

@@ -76,6 +76,18 @@ static void tell_losses(struct rounds *rounds)
     rounds->told_at = clock_steady();
 }
 
+/* Says that the collector's patterns are obeyed, if it has just sent some. */
+static void answer_orders(struct rounds *rounds)
+{
+    struct outlet *outlet = &rounds->outlet;
+    char text[200];
+
+    if (outlet->sink.stream == NULL || !orders_answer(&outlet->orders, text, sizeof(text)))
+        return;
+    outlet_put_text(outlet, text);
+    outlet_flush(outlet);
+}
+
 struct rounds_result rounds_go(struct rounds *rounds)
 {
     struct outlet *outlet = &rounds->outlet;
@@ -93,6 +105,7 @@ struct rounds_result rounds_go(struct rounds *rounds)
         tell_losses(rounds);
     if (!result.is_busy || now - outlet->flushed_at >= LATENCY_NS)
         outlet_flush(outlet);
+    answer_orders(rounds);
     publish(rounds);
     return result;
 }

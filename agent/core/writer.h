@@ -61,9 +61,10 @@ char *writer_absolute(const char *text);
 int writer_connect(struct writer *writer);
 
 /*
- * Writes everything: whole items of the stream. Waits while the peer does not take it, until
- * *give_up (CLOCK_MONOTONIC; UINT64_MAX: for ever), which another thread may change meanwhile. 0,
- * or -1 with the bytes that were taken in *written.
+ * Writes whole items of the stream. Waits while the peer does not take them, until *give_up
+ * (CLOCK_MONOTONIC; UINT64_MAX: for ever), which another thread may change meanwhile; or until the
+ * peer says something: then 0 with less than all in *written, and one hears it first. 0, or -1 with
+ * the bytes that were taken in *written.
  */
 int writer_write(struct writer *writer, const unsigned char *bytes, size_t size,
     const _Atomic uint64_t *give_up, size_t *written);

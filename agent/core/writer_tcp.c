@@ -68,11 +68,12 @@ static ssize_t receive(struct writer *writer, unsigned char *bytes, size_t size)
     return writer_refuse(writer, got == 0 ? "it has closed the connection" : strerror(errno), "");
 }
 
-static void wait_for(struct writer *writer, short events, int ms)
+/* What there is of the events; 0: nothing within that time. */
+static short wait_for(struct writer *writer, short events, int ms)
 {
     struct pollfd wait = {.fd = writer->tcp.socket.fd, .events = events};
 
-    poll(&wait, 1, ms);
+    return poll(&wait, 1, ms) > 0 ? wait.revents : 0;
 }
 
 static int parse(struct writer *writer, const char *host)
@@ -300,7 +301,8 @@ static int write_all(struct writer *writer, const unsigned char *bytes, size_t s
             continue;
         if (clock_steady() >= atomic_load(give_up))
             return writer_refuse(writer, "it did not take the records in time", "");
-        wait_for(writer, POLLOUT, WAIT_MS);
+        if (wait_for(writer, POLLOUT | POLLIN, WAIT_MS) & POLLIN)
+            return 0;
     }
     return 0;
 }

@@ -143,21 +143,22 @@ static PyObject *stats(PyObject *module, PyObject *unused)
 }
 
 PyDoc_STRVAR(activate_doc,
-    "activate(pattern, on)\n\nSwitches the operations whose component.operation fits the shell "
+    "activate(pattern, on)\n\nSwitches the operations whose component.operation fits the "
     "pattern on or off, those of now and of\nlater; how many there are. The latest pattern that "
     "fits holds.");
 
 static PyObject *activate(PyObject *module, PyObject *arguments)
 {
     const char *pattern;
+    char error[512];
     int on, found;
 
     (void)module;
     if (!PyArg_ParseTuple(arguments, "sp:activate", &pattern, &on))
         return NULL;
-    found = agent_activate(pattern, on);
+    found = agent_activate(pattern, on, error, sizeof(error));
     if (found < 0)
-        return PyErr_Format(PyExc_RuntimeError, "there are too many patterns");
+        return PyErr_Format(PyExc_ValueError, "%s", error);
     return PyLong_FromLong(found);
 }
 

@@ -73,8 +73,9 @@ def _component(frame):
 def activate(pattern="*"):
     """Has operations recorded again that deactivate() has switched off; returns how many there are now.
 
-    The shell pattern (``shop.*``: * also matches dots) is compared with component and operation, ``shop.Catalog.get_book``. It
-    holds for operations that are woven later, too; of several patterns that fit an operation the latest one counts.
+    The pattern is compared with component and operation, ``shop.Catalog.get_book``: a shell pattern (``shop.*``: * also matches
+    dots), a signature as Kieker has them (``* shop..*.get_book(..)``), or ``%`` and a regular expression. It holds for operations
+    that are woven later, too; of several patterns that fit an operation the latest one counts, the collector's before these.
     """
     return _kieker.activate(pattern, True)
 
