@@ -14,16 +14,20 @@ int status_is_asked(const struct request *request)
 
 static json_t *now_doing(const struct web_config *config)
 {
+    json_t *probes = config->show_probes(config->context), *doing;
     struct figures figures;
 
     config->figures(config->context, &figures);
-    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:s?}", "listening",
+    doing = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:s?}", "listening",
         config->records_address, "connections", (json_int_t)figures.connections, "records",
         (json_int_t)figures.records, "spans", (json_int_t)figures.spans, "spans_rejected",
         (json_int_t)figures.spans_rejected, "span_requests_refused",
         (json_int_t)figures.span_requests_refused, "queue_bytes", (json_int_t)figures.queue_bytes,
         "paused", figures.paused != 0, "disk_full", figures.disk_full != 0, "problem",
         figures.problem[0] ? figures.problem : NULL);
+    json_object_set(doing, "patterns", json_object_get(probes, "total")); /* of probes */
+    json_decref(probes);
+    return doing;
 }
 
 void status_reply(struct request *request, struct store_reader *reader,

@@ -180,7 +180,7 @@ export interface Minute {
   max_ns: number;
 }
 
-export type Verb = "status" | "runs" | "traces" | "trace" | "operations" | "graph" | "tree" | "latency";
+export type Verb = "status" | "runs" | "traces" | "trace" | "operations" | "graph" | "tree" | "latency" | "probes";
 export type Params = Record<string, string>;
 
 /** Which filters a verb understands; the chips of the others are shown as not applied. */
@@ -194,6 +194,7 @@ const TAKES: Record<Verb, readonly string[] | "all"> = {
   graph: AGGREGATE,
   tree: AGGREGATE,
   latency: AGGREGATE,
+  probes: [],
 };
 
 export function takes(verb: Verb, key: string): boolean {

@@ -22,6 +22,7 @@ const SHAPES: Partial<Record<Place["page"], Shape>> = {
   operation: { verb: "operations", options: ["op"] },
   architecture: { verb: "graph", options: ["level"] },
   tree: { verb: "tree", options: ["op"] },
+  probes: { verb: "probes", options: [] },
 };
 
 /** `server`: where this page comes from; so the command answers the same wherever it is typed. */

@@ -16,6 +16,7 @@ import { CallTree } from "./pages/calltree.tsx";
 import { OperationPage } from "./pages/operation.tsx";
 import { Operations } from "./pages/operations.tsx";
 import { Overview } from "./pages/overview.tsx";
+import { ProbesPage } from "./pages/probes.tsx";
 import { TracePage } from "./pages/trace.tsx";
 import { Traces } from "./pages/traces.tsx";
 import { SearchBox } from "./search.tsx";
@@ -30,6 +31,7 @@ const NAV: readonly [Page, string, readonly Page[]][] = [
   ["operations", "Operations", ["operation"]],
   ["architecture", "Architecture", []],
   ["tree", "Call tree", []],
+  ["probes", "Probes", []],
 ];
 
 /** Which verb answers a page: tells which chips take effect on it. */
@@ -41,6 +43,7 @@ const VERB: Record<Place["page"], Verb> = {
   operation: "operations",
   architecture: "graph",
   tree: "tree",
+  probes: "probes",
   nowhere: "status",
 };
 
@@ -60,6 +63,8 @@ function Content({ at }: { at: Place }) {
       return <Architecture at={at} />;
     case "tree":
       return <CallTree at={at} />;
+    case "probes":
+      return <ProbesPage />;
     default:
       return (
         <div class="page">

@@ -9,6 +9,7 @@ import { operationGlob, without } from "../filter.ts";
 import { count, duration, percent } from "../format.ts";
 import { edgeKey, ENTRY } from "../graphmodel.ts";
 import { useQuery, useTick, useTitle } from "../hooks.ts";
+import { ProbeSwitch } from "../probeswitch.tsx";
 import { Fact, Failed, Link, Loading, Name, Problem, Widths } from "../ui.tsx";
 import { go, type Place } from "../url.ts";
 
@@ -155,6 +156,7 @@ export function OperationPage({ at }: { at: Place }) {
         </p>
       </div>
       <Numbers o={o} />
+      <ProbeSwitch component={o.component} operation={o.operation} />
       <section class="card">
         <h2>Latency of its calls</h2>
         {latency.data && latency.data.rows.length > 0 ? (
