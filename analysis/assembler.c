@@ -45,6 +45,8 @@ void assembler_limit(struct assembler *a, const struct assembler_limits *limits)
 static void stream_free(struct stream *stream)
 {
     map_fini(&stream->ids);
+    map_fini(&stream->threads);
+    map_fini(&stream->thread_hosts);
     map_fini(&stream->pairs);
     list_fini(&stream->resolved);
     list_fini(&stream->counters);
@@ -227,14 +229,24 @@ int assembler_feed(
     case ROLE_BEFORE:
     case ROLE_AFTER:
     case ROLE_FAILED:
-    case ROLE_TRACE_EVENT:
+        if (record->type->form == FORM_THREAD)
+            return feed_thread_event(a, stream, record);
         return feed_event(a, stream, record);
+    case ROLE_TRACE_EVENT:
+    case ROLE_REMOTE:
+        return feed_event(a, stream, record);
+    case ROLE_CALL:
+        return feed_call(a, stream, record);
     case ROLE_EXECUTION:
         return feed_execution(a, stream, record);
     case ROLE_TRACE_METADATA:
         return trace_metadata(a, stream, record);
     case ROLE_METADATA:
         take_metadata(stream, record);
+        break;
+    case ROLE_THREAD:
+        if (feed_thread(stream, record) < 0)
+            return -1;
         break;
     case ROLE_OTHER:
         break;
@@ -259,8 +271,12 @@ void assembler_go_on(struct stream *stream)
     stream->emptied = 0;
     map_fini(&stream->pairs);
     for (struct open_trace *trace = stream->traces; trace; trace = trace->next)
-        for (size_t i = 0; i < trace->frames.count; i++)
-            trace->frames.items[i].signature_id = trace->frames.items[i].class_id = FRAME_NO_ID;
+        for (size_t i = 0; i < trace->frames.count; i++) {
+            struct frame *frame = &trace->frames.items[i];
+
+            frame->signature_id = frame->called ? frame->signature_id : FRAME_NO_ID;
+            frame->class_id = FRAME_NO_ID;
+        }
 }
 
 uint64_t assembler_position_of(const struct stream *stream)
@@ -287,6 +303,8 @@ int assembler_rest_stream(
     if (stream_hand_over(a, stream) < 0)
         return -1;
     map_fini(&stream->ids);
+    map_fini(&stream->threads);
+    map_fini(&stream->thread_hosts);
     map_fini(&stream->pairs);
     list_fini(&stream->resolved);
     a->dirty = 1;

@@ -13,8 +13,12 @@
 
 /* An open call. */
 struct frame {
-    uint32_t path, operation;
-    int32_t signature_id, class_id; /* the registry ids that its Before event had, or FRAME_NO_ID */
+    uint32_t path;
+    uint32_t operation : 30;
+    uint32_t constructor : 1;       /* its Before or Call event is of a constructor */
+    uint32_t called : 1;            /* only a Call event has told of it: no Before came */
+    int32_t signature_id, class_id; /* the registry ids that its Before event had, or FRAME_NO_ID;
+                                       `called`: its caller's operation, and FRAME_NO_ID */
     int64_t start;
     int64_t below;  /* ns that its ended callees took */
     uint64_t shape; /* of its ended callees, in order */
@@ -26,6 +30,7 @@ struct open_trace {
     uint64_t key;          /* under which it is found */
     uint32_t slot;         /* its place in assembler.traces */
     int32_t order;         /* the last order index; -1 before the first */
+    uint64_t called_at;    /* row.events when a Call event had begun the innermost call */
     uint64_t beyond;       /* open calls deeper than the limit */
     uint64_t metadata_at;  /* records that came before the metadata did */
     uint64_t shape;        /* of the ended root calls */
@@ -72,6 +77,8 @@ struct stream {
     struct open_trace *last; /* the trace of the record before */
     struct open_trace *traces;
     struct map ids;                 /* trace id -> slot, of traces of events */
+    struct map threads;             /* thread id -> slot, of traces of threads */
+    struct map thread_hosts;        /* thread id -> name, as ThreadMetaData said */
     LIST(struct resolved) resolved; /* a registry entry's symbol is a place in here */
     struct map
         pairs; /* (signature id, class id) -> place, where one signature has several classes */
@@ -113,6 +120,7 @@ struct open_trace *trace_open(struct assembler *a, struct stream *stream, uint64
     int64_t kieker_id, enum trace_kind kind);
 void trace_touch(struct assembler *a, struct open_trace *trace);
 int trace_finish(struct assembler *a, struct open_trace *trace);
+int trace_evict(struct assembler *a, struct open_trace *trace);
 int trace_put_away(struct assembler *a, struct open_trace *trace);
 struct open_trace *trace_link(
     struct assembler *a, struct stream *stream, uint64_t key, const struct trace *row);
@@ -145,6 +153,17 @@ struct agent_counter *stream_counter(struct stream *stream, const char *name);
 uint64_t executions_key(struct assembler *a, uint32_t run, int64_t id);
 int executions_keep(struct open_trace *trace, const struct execution *execution);
 int executions_judge(struct assembler *a, struct open_trace *trace);
+
+/* Whether the innermost open call is one that only a Call event has told of. */
+static inline int top_is_called(const struct open_trace *trace)
+{
+    return trace->frames.count > 0 && trace->frames.items[trace->frames.count - 1].called;
+}
+
+/* called.c: no record comes any more: calls that only their callers' Call events have told of end.
+ * And whether nothing but such calls is open in a trace without flaws: it may be whole. */
+int called_end(struct assembler *a, struct open_trace *trace);
+int called_is_all(const struct open_trace *trace);
 
 /* The innermost open call ends, and counts for its caller. Returns it; *duration: how long it took.
  */
@@ -183,8 +202,22 @@ static inline int stat_touch(struct assembler *a, struct open_trace *trace, uint
                : stat_touch_slow(a, trace, path);
 }
 
-/* events.c, executions.c: the two ways in which calls come */
+/* The innermost open call ends and counts, for its caller and in the statistics. 0 or -1. */
+static inline int frame_count(
+    struct assembler *a, struct open_trace *trace, int64_t time, int failed)
+{
+    int64_t duration;
+    struct frame frame = frame_end(trace, time, &duration);
+
+    return stat_call(
+        a, frame.path, time, duration, duration > frame.below ? duration - frame.below : 0, failed);
+}
+
+/* events.c, called.c, threads.c, executions.c: the ways in which calls come */
 int feed_event(struct assembler *a, struct stream *stream, const struct record *record);
+int feed_call(struct assembler *a, struct stream *stream, const struct record *record);
+int feed_thread_event(struct assembler *a, struct stream *stream, const struct record *record);
+int feed_thread(struct stream *stream, const struct record *record);
 int feed_execution(struct assembler *a, struct stream *stream, const struct record *record);
 int executions_finish(struct assembler *a, struct open_trace *trace);
 int executions_finish_ready(struct assembler *a);

@@ -126,6 +126,14 @@ int chunk_put_close(struct chunk *chunk, uint64_t count, int64_t time)
     return 0;
 }
 
+int chunk_put_more(struct chunk *chunk, uint64_t more)
+{
+    if (buffer_reserve(&chunk->parts[CHUNK_STRUCTURE], VARINT_MAX) < 0)
+        return -1;
+    buffer_put(&chunk->parts[CHUNK_STRUCTURE], more);
+    return 0;
+}
+
 int chunk_put_extra(struct chunk *chunk, enum chunk_extra kind)
 {
     struct buffer *out = &chunk->parts[CHUNK_EXTRAS];
@@ -186,8 +194,10 @@ int chunk_next(struct chunk_reader *reader, struct step *step)
     step->kind = (enum step_kind)(head & ((1 << CHUNK_KIND_BITS) - 1));
     step->argument = head >> CHUNK_KIND_BITS;
     step->time = reader->time = forward(reader->time, reader_varint(&reader->times));
-    if (step->kind > STEP_CLOSE || reader->times.bad)
+    if (reader->times.bad)
         return -1;
+    if (step->kind == STEP_CALL || step->kind == STEP_BEGIN)
+        step->more = reader_varint(structure);
     if (step->kind == STEP_EXECUTION) {
         step->execution.operation = (uint32_t)step->argument;
         step->execution.host = (uint32_t)reader_varint(structure);

@@ -28,8 +28,16 @@ enum step_kind {
                        zigzag ess, session (name) */
     STEP_OTHER,     /* a record that begins and ends no call; its fields are an extra; argument: its
                        class name */
-    STEP_CLOSE /* no record: the innermost `argument` open calls end although their After never came
-                */
+    STEP_CLOSE,     /* no record: the innermost `argument` open calls end although their After never
+                       came */
+    STEP_CALL,      /* a Call event: a call begins that is assumed until it is said to; argument:
+                       operation; then varint, the caller's operation << 1 | whether of a constructor */
+    STEP_BEGIN      /* as STEP_BEFORE; argument: operation; then varint, a sum of step_begin's */
+};
+
+enum step_begin {
+    BEGIN_CONSTRUCTOR = 1,
+    BEGIN_CALLED = 2 /* what the Call event has said that was put just before: no call of its own */
 };
 
 /* Kinds of extras: varint (distance to the record before it with an extra << 2 | kind), then what
@@ -100,6 +108,9 @@ int execution_by_order(const void *a, const void *b);
 
 int chunk_put_execution(struct chunk *chunk, const struct execution *execution, int64_t logged);
 
+/* Appends what the kind of the record that was put last adds. 0, or -1 when memory is short. */
+int chunk_put_more(struct chunk *chunk, uint64_t more);
+
 /* The calls of the innermost `count` frames end at `time` without a record of their own. */
 int chunk_put_close(struct chunk *chunk, uint64_t count, int64_t time);
 
@@ -123,7 +134,7 @@ struct chunk_view {
 
 struct step {
     enum step_kind kind;
-    uint64_t argument;
+    uint64_t argument, more;    /* more: of STEP_CALL and STEP_BEGIN, as above */
     int64_t time;               /* of an execution: tin */
     struct execution execution; /* only of STEP_EXECUTION */
 };

@@ -7,7 +7,9 @@
  * key take neighbours. The key under which the trace is, or that is free for it. */
 uint64_t executions_key(struct assembler *a, uint32_t run, int64_t id)
 {
-    uint64_t key = shape_mix(run, (uint64_t)id);
+    /* The run is mixed by itself: small runs and small ids would else give equal keys, and of two
+     * with one key the second is lost sight of once the first has ended. */
+    uint64_t key = shape_mix(shape_mix(1, run), (uint64_t)id);
     uint32_t slot;
 
     for (; (slot = map_get(&a->executions, key)) != MAP_NONE; key++)
@@ -174,16 +176,6 @@ static unsigned flaws_of(const struct execution *executions, size_t i, size_t de
     return flaws;
 }
 
-/* The innermost open call, an execution whose callees have all been seen, ends. */
-static int end_innermost(struct assembler *a, struct open_trace *trace, int64_t tout)
-{
-    int64_t duration;
-    struct frame frame = frame_end(trace, tout, &duration);
-
-    return stat_call(
-        a, frame.path, tout, duration, duration > frame.below ? duration - frame.below : 0, 0);
-}
-
 static int begin(struct assembler *a, struct open_trace *trace, const struct execution *execution)
 {
     uint32_t parent = trace->frames.count ? trace->frames.items[trace->frames.count - 1].path
@@ -225,7 +217,7 @@ int executions_finish(struct assembler *a, struct open_trace *trace)
         if (i < count)
             trace->row.flaws |= (uint16_t)flaws_of(executions, i, trace->frames.count);
         while (trace->frames.count > depth && result == 0)
-            result = end_innermost(a, trace, ends.items[--ends.count]);
+            result = frame_count(a, trace, ends.items[--ends.count], 0);
         if (i == count || result < 0)
             break;
         end = list_add(&ends);

@@ -192,7 +192,7 @@ int recall_put_coded_field(struct records *records, enum record_field_type type,
 }
 
 /* What a field of a trace's record is whose value is known beside the coded ones. */
-enum meaning { CODED, TIME, TRACE, ORDER, SIGNATURE, CLASS, CAUSE };
+enum meaning { CODED, TIME, TRACE, ORDER, SIGNATURE, CLASS, CAUSE, CALLEE_CLASS };
 
 static int put_known(struct records *records, enum meaning meaning, const struct plain *plain)
 {
@@ -222,7 +222,8 @@ static enum meaning meaning_of(const struct record_type *type, unsigned field, u
 {
     if (known == 0)
         return meaning_by_name(type->fields[field].name);
-    return field <= EVENT_CAUSE && (known >> field & 1) ? (enum meaning)(TIME + field) : CODED;
+    return field <= CALL_CALLEE_CLASS && (known >> field & 1) ? (enum meaning)(TIME + field)
+                                                              : CODED;
 }
 
 int recall_build(struct records *records, const struct record_type *type, unsigned known,

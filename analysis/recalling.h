@@ -36,7 +36,8 @@ struct records {
 struct plain {
     int64_t time, trace;
     int32_t order;
-    uint32_t strings[3]; /* signature, class signature, cause */
+    uint32_t strings[4]; /* signature, class signature, cause; of a Call event for the last the
+                            callee's signature and class signature */
 };
 
 /* Sets the sentence. They return -1. */

@@ -8,6 +8,7 @@
 /* Fields that are known without an extra, a bit each; see events.c. */
 #define PLAIN_EVENT 0x1Fu
 #define PLAIN_FAILED (PLAIN_EVENT | 1u << EVENT_CAUSE)
+#define PLAIN_CALL (PLAIN_EVENT | 1u << CALL_CALLEE_OPERATION | 1u << CALL_CALLEE_CLASS)
 
 /* What a chunk says beside its steps, at the record that is next. */
 struct beside {
@@ -60,14 +61,16 @@ void records_losses(const struct records *records, struct records_losses *losses
 
 static int give_metadata(struct records *records, const struct trace *trace)
 {
-    int application = trace->metadata == METADATA_APPLICATION;
+    int application = (trace->metadata & ~METADATA_REMOTE) == METADATA_APPLICATION;
+    int remote = trace->metadata & METADATA_REMOTE;
 
     records->fields.size = 0;
     if (recall_put(records, 8, (uint64_t)trace->kieker_id) < 0 ||
         recall_put(records, 8, (uint64_t)trace->thread) < 0 ||
         recall_put_name(records, trace->session) < 0 || recall_put_name(records, trace->host) < 0 ||
-        recall_put(records, 8, (uint64_t)trace->parent_kieker_id) < 0 ||
-        recall_put(records, 4, (uint32_t)trace->parent_order) < 0 ||
+        recall_put(records, 8, (uint64_t)(remote ? trace->kieker_id : trace->parent_kieker_id)) <
+            0 ||
+        recall_put(records, 4, (uint32_t)(remote ? -1 : trace->parent_order)) < 0 ||
         (application && recall_put_name(records, trace->application) < 0))
         return -1;
     return recall_give(records,
@@ -160,6 +163,8 @@ static int give_call(struct records *records, struct beside *beside, enum record
     }
     if (type->role != record_type(id)->role) /* its first fields would not be a call's */
         return recall_damaged(records);
+    if (type->form == FORM_DATABASE)
+        known = 0;
     if (recall_build(records, type, known, plain, typed ? &beside->extras : NULL) < 0)
         return -1;
     if (typed)
@@ -167,12 +172,37 @@ static int give_call(struct records *records, struct beside *beside, enum record
     return recall_give(records, type, logged);
 }
 
+/* What a Call event says of its caller and its callee; the callee is open from now on. */
+static int call(struct records *records, struct beside *beside, const struct step *step,
+    struct plain *plain, int64_t logged)
+{
+    const struct known_operation *known;
+    uint32_t *open = list_add(&records->open);
+
+    if (open == NULL)
+        return recall_no_memory(records);
+    *open = (uint32_t)step->argument;
+    for (unsigned i = 0; i < 2; i++) {
+        uint64_t operation = i ? step->argument : step->more >> 1;
+
+        known = operation > UINT32_MAX ? NULL : recall_operation_of(records, (uint32_t)operation);
+        if (known == NULL)
+            return recall_damaged(records);
+        plain->strings[2 * i] = known->signature;
+        plain->strings[2 * i + 1] = known->class_signature;
+    }
+    return give_call(records, beside, RECORD_CALL_OPERATION, PLAIN_CALL, plain, logged);
+}
+
 static int begin_call(struct records *records, struct beside *beside, const struct step *step,
     struct plain *plain, int64_t logged)
 {
     const struct known_operation *operation =
         recall_operation_of(records, (uint32_t)step->argument);
-    uint32_t *open = operation ? list_add(&records->open) : NULL;
+    int called = step->kind == STEP_BEGIN && (step->more & BEGIN_CALLED) && records->open.count > 0;
+    uint32_t *open = operation == NULL ? NULL
+                     : called          ? &records->open.items[records->open.count - 1]
+                                       : list_add(&records->open);
 
     if (open == NULL)
         return operation ? recall_no_memory(records) : recall_damaged(records);
@@ -195,6 +225,8 @@ static int pass_end(struct records *records, struct beside *beside)
 
         if (type == NULL)
             return recall_unknown_type(records, name);
+        if (type && type->form == FORM_DATABASE)
+            known = 0;
         if (recall_build(records, type, known, &nothing, &beside->extras) < 0)
             return -1;
         next_extra(beside);
@@ -225,7 +257,7 @@ static int end_call(struct records *records, struct beside *beside, const struct
 static int is_of_trace(enum record_role role)
 {
     return role == ROLE_TRACE_EVENT || role == ROLE_BEFORE || role == ROLE_AFTER ||
-           role == ROLE_FAILED;
+           role == ROLE_FAILED || role == ROLE_CALL || role == ROLE_REMOTE;
 }
 
 static int give_other(struct records *records, struct beside *beside, const struct step *step,
@@ -289,9 +321,11 @@ static int take_step(struct records *records, struct beside *beside, const struc
     } else {
         take_order(records, beside);
         plain.order = (int32_t)records->order;
-        result = step->kind == STEP_OTHER    ? give_other(records, beside, step, &plain, logged)
-                 : step->kind == STEP_BEFORE ? begin_call(records, beside, step, &plain, logged)
-                                             : end_call(records, beside, step, &plain, logged);
+        result = step->kind == STEP_OTHER  ? give_other(records, beside, step, &plain, logged)
+                 : step->kind == STEP_CALL ? call(records, beside, step, &plain, logged)
+                 : step->kind == STEP_BEFORE || step->kind == STEP_BEGIN
+                     ? begin_call(records, beside, step, &plain, logged)
+                     : end_call(records, beside, step, &plain, logged);
     }
     beside->number += result >= 0;
     return result;

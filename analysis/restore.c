@@ -52,16 +52,37 @@ struct restoring {
     int64_t time;
 };
 
+/* The Before of the innermost call, which a Call event has begun. */
+static int begin_called(struct restoring *r, const struct step *step)
+{
+    struct open_trace *trace = r->trace;
+    struct frame *frame;
+
+    if (!top_is_called(trace) || trace->called_at != r->events || step->argument == 0 ||
+        step->argument >= r->assembler->model.operations.count)
+        return DAMAGED;
+    frame = &trace->frames.items[trace->frames.count - 1];
+    frame->operation = (uint32_t)step->argument;
+    frame->constructor = step->more & BEGIN_CONSTRUCTOR ? 1 : 0;
+    frame->called = 0;
+    frame->signature_id = FRAME_NO_ID;
+    frame->start = step->time;
+    return 0;
+}
+
 static int begin_call(struct restoring *r, const struct step *step)
 {
     struct open_trace *trace = r->trace;
     struct model *model = &r->assembler->model;
     const struct trace *row = &trace->row;
-    int is_known = row->metadata != METADATA_NONE && r->events >= trace->metadata_at;
+    int is_known = row->kind == TRACE_OF_THREAD ||
+                   (row->metadata != METADATA_NONE && r->events >= trace->metadata_at);
+    int called = step->kind == STEP_CALL;
     struct frame *frame;
     uint32_t parent, deployed;
 
-    if (step->argument == 0 || step->argument >= model->operations.count)
+    if (step->argument == 0 || step->argument >= model->operations.count ||
+        (called && step->more >> 1 >= model->operations.count))
         return DAMAGED;
     parent = trace->frames.count ? trace->frames.items[trace->frames.count - 1].path
                                  : model_entry(model, row->run);
@@ -71,10 +92,14 @@ static int begin_call(struct restoring *r, const struct step *step)
         return -1;
     *frame = (struct frame){.path = model_path_child(model, parent, deployed),
         .operation = (uint32_t)step->argument,
-        .signature_id = FRAME_NO_ID,
+        .constructor = (called || step->kind == STEP_BEGIN) && (step->more & 1),
+        .called = called,
+        .signature_id = called ? (int32_t)(step->more >> 1) : FRAME_NO_ID,
         .class_id = FRAME_NO_ID,
         .start = step->time};
     r->calls++;
+    if (called)
+        trace->called_at = r->events + 1;
     return frame->path == 0 ? -1 : stat_touch(r->assembler, trace, frame->path);
 }
 
@@ -92,7 +117,7 @@ static int keep_execution(struct restoring *r, const struct execution *execution
 static int take(struct restoring *r, const struct step *step)
 {
     struct open_trace *trace = r->trace;
-    int of_events = trace->row.kind == TRACE_OF_EVENTS;
+    int of_events = trace->row.kind != TRACE_OF_EXECUTIONS;
     int64_t duration;
     int result = 0;
 
@@ -100,7 +125,11 @@ static int take(struct restoring *r, const struct step *step)
         return DAMAGED;
     switch (step->kind) {
     case STEP_BEFORE:
+    case STEP_CALL:
         result = begin_call(r, step);
+        break;
+    case STEP_BEGIN:
+        result = step->more & BEGIN_CALLED ? begin_called(r, step) : begin_call(r, step);
         break;
     case STEP_AFTER:
     case STEP_FAILED:
@@ -163,8 +192,8 @@ static int is_sound(const struct assembler *a, const struct trace *row)
     return row->id > 0 && row->id <= a->last.last_trace && row->run > 0 &&
            row->run < model->runs.count && row->host < model->names.count &&
            row->session < model->names.count && row->application < model->names.count &&
-           row->root < model->paths.count && row->kind <= TRACE_OF_EXECUTIONS &&
-           row->metadata <= METADATA_APPLICATION && row->flaws >> FLAWS == 0;
+           row->root < model->paths.count && row->kind <= TRACE_OF_THREAD &&
+           (row->metadata & ~METADATA_REMOTE) <= METADATA_APPLICATION && row->flaws >> FLAWS == 0;
 }
 
 /* It ends as far as it can be told. */
@@ -180,10 +209,12 @@ static int give_up(struct assembler *a, struct open_trace *trace)
 int restore_trace(struct assembler *a, struct stream *stream, const struct batch_trace *row,
     restore_chunk *next, void *context)
 {
-    uint64_t key = row->trace.kind == TRACE_OF_EVENTS
+    uint64_t key = row->trace.kind != TRACE_OF_EXECUTIONS
                        ? (uint64_t)row->trace.kieker_id
                        : executions_key(a, row->trace.run, row->trace.kieker_id);
-    const struct map *known = row->trace.kind == TRACE_OF_EVENTS ? &stream->ids : &a->executions;
+    const struct map *known = row->trace.kind == TRACE_OF_EVENTS   ? &stream->ids
+                              : row->trace.kind == TRACE_OF_THREAD ? &stream->threads
+                                                                   : &a->executions;
     uint64_t folded = a->model.folded_calls;
     struct restoring restoring = {.assembler = a};
     struct open_trace *trace;

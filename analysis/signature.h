@@ -18,4 +18,8 @@ struct signature {
 void signature_parse(const char *text, size_t length, const char *class_text, size_t class_length,
     struct signature *parsed);
 
+/* Whether both name one operation, whatever class is said to declare it: modifiers, return type,
+ * name and parameters are the same, blanks aside. */
+int signature_is_alike(const char *a, size_t a_length, const char *b, size_t b_length);
+
 #endif

@@ -33,10 +33,15 @@ enum trace_flaw {
 enum trace_kind {
     TRACE_OF_EVENTS,     /* Before… and After… events */
     TRACE_OF_EXECUTIONS, /* OperationExecutionRecords */
+    TRACE_OF_THREAD,     /* thread-based events: one root call of a thread, whose id is kieker_id */
 };
 
 /* How its metadata came. */
 enum trace_metadata { METADATA_NONE, METADATA_TRACE, METADATA_APPLICATION };
+
+/* Added to it: the metadata named no parent (it was the trace itself, and no order index), so that
+ * it is the one that a BeforeReceivedRemoteEvent names. */
+#define METADATA_REMOTE 4
 
 /*
  * From start to end in ns: 0 if the clock went back, and as much as can be said if it is more. A

@@ -53,21 +53,32 @@ static struct open_trace *unused_trace(struct assembler *a)
     return trace;
 }
 
+static struct map *found_by(struct assembler *a, struct stream *stream, const struct trace *row)
+{
+    return row->kind == TRACE_OF_EVENTS   ? &stream->ids
+           : row->kind == TRACE_OF_THREAD ? &stream->threads
+                                          : &a->executions;
+}
+
+/* The trace is put away before it has ended, but for one whose end nothing would tell. */
+int trace_evict(struct assembler *a, struct open_trace *trace)
+{
+    if (!called_is_all(trace))
+        trace->row.flaws |= FLAW_EVICTED;
+    return trace_finish(a, trace);
+}
+
 struct open_trace *trace_link(
     struct assembler *a, struct stream *stream, uint64_t key, const struct trace *row)
 {
     struct open_trace *trace;
 
-    if (a->open_count >= a->limits.open_traces) {
-        a->oldest->row.flaws |= FLAW_EVICTED;
-        if (trace_finish(a, a->oldest) < 0)
-            return NULL;
-    }
+    if (a->open_count >= a->limits.open_traces && trace_evict(a, a->oldest) < 0)
+        return NULL;
     trace = unused_trace(a);
     if (trace == NULL)
         return NULL;
-    if (map_put(row->kind == TRACE_OF_EVENTS ? &stream->ids : &a->executions, key, trace->slot) <
-        0) {
+    if (map_put(found_by(a, stream, row), key, trace->slot) < 0) {
         trace->older = a->unused;
         a->unused = trace;
         a->unused_count++;
@@ -111,11 +122,11 @@ struct open_trace *trace_open(struct assembler *a, struct stream *stream, uint64
 static void trace_drop(struct assembler *a, struct open_trace *trace)
 {
     struct stream *stream = trace->stream;
-    struct map *found_by = trace->row.kind == TRACE_OF_EVENTS ? &stream->ids : &a->executions;
+    struct map *map = found_by(a, stream, &trace->row);
     int keeps = a->unused_count < UNUSED_KEEPING;
 
-    map_remove(found_by, trace->key);
-    map_tidy(found_by);
+    map_remove(map, trace->key);
+    map_tidy(map);
     *(trace->previous ? &trace->previous->next : &stream->traces) = trace->next;
     if (trace->next)
         trace->next->previous = trace->previous;
@@ -132,7 +143,7 @@ static void trace_drop(struct assembler *a, struct open_trace *trace)
         if (!keeps || trace->chunk.parts[i].capacity > KEPT_BYTES)
             buffer_fini(&trace->chunk.parts[i]);
     trace->frames.count = trace->paths.count = trace->paths_sorted = trace->executions.count = 0;
-    trace->beyond = trace->shape = trace->metadata_at = 0;
+    trace->beyond = trace->shape = trace->metadata_at = trace->called_at = 0;
     trace->has_root = trace->changed = trace->was_open = 0;
     trace->is_parent = 0;
     trace->ready_since = 0;
@@ -178,20 +189,22 @@ int trace_flush_chunk(struct assembler *a, struct open_trace *trace)
     return 0;
 }
 
-/* The class of a finished trace: calls that are still open count as they stand. */
+/* Calls that are still open end with the trace: they count as they stand. */
+static int end_open(struct assembler *a, struct open_trace *trace)
+{
+    while (trace->frames.count > 0)
+        if (frame_count(a, trace, trace->row.end, 0) < 0)
+            return -1;
+    return 0;
+}
+
+/* The class of a finished trace. */
 static int classify(struct assembler *a, struct open_trace *trace)
 {
     struct trace *row = &trace->row;
     struct batch_class *class;
     int is_new;
 
-    while (trace->frames.count > 0) {
-        struct frame *frame = &trace->frames.items[--trace->frames.count];
-
-        *(trace->frames.count ? &frame[-1].shape : &trace->shape) =
-            shape_mix(trace->frames.count ? frame[-1].shape : trace->shape,
-                shape_mix(frame->shape, frame->path));
-    }
     row->class = model_class(&a->model, trace->shape, &is_new);
     if (row->class == 0)
         return 0;
@@ -239,10 +252,12 @@ static void judge(struct assembler *a, struct open_trace *trace)
 /* The trace is over: into the batch with it. */
 int trace_finish(struct assembler *a, struct open_trace *trace)
 {
-    if (trace->row.kind == TRACE_OF_EXECUTIONS && executions_finish(a, trace) < 0)
+    if ((trace->row.kind == TRACE_OF_EXECUTIONS ? executions_finish(a, trace)
+                                                : called_end(a, trace)) < 0)
         return -1;
     judge(a, trace);
-    if (classify(a, trace) < 0 || (trace->row.chunks > 0 && trace_flush_chunk(a, trace) < 0))
+    if (end_open(a, trace) < 0 || classify(a, trace) < 0 ||
+        (trace->row.chunks > 0 && trace_flush_chunk(a, trace) < 0))
         return -1;
     return trace_put_away(a, trace);
 }

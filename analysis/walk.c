@@ -17,6 +17,8 @@ struct walk {
     uint64_t next_position;
     walk_other *on_other; /* or NULL */
     uint64_t records;     /* so far */
+    struct step
+        called; /* a Call event whose Before may be next; kind: STEP_CALL, else there is none */
     LIST(struct frame) frames;
     LIST(struct execution) executions;
     const char *error;
@@ -31,6 +33,7 @@ struct walk *walk_new(const struct trace *trace, const struct walker *walker)
     walk->walker = *walker;
     walk->end = trace->end;
     walk->host = trace->host;
+    walk->called.kind = STEP_OTHER;
     return walk;
 }
 
@@ -64,7 +67,7 @@ static struct frame *top(struct walk *walk)
     return walk->frames.count ? &walk->frames.items[walk->frames.count - 1] : NULL;
 }
 
-static int enter(struct walk *walk, uint32_t operation, uint32_t host, int64_t time)
+static int enter(struct walk *walk, uint64_t operation, uint32_t host, int64_t time, int assumed)
 {
     struct frame *frame = list_add(&walk->frames);
     struct call *caller;
@@ -74,8 +77,9 @@ static int enter(struct walk *walk, uint32_t operation, uint32_t host, int64_t t
     caller = walk->frames.count > 1 ? &frame[-1].call : NULL;
     *frame = (struct frame){.call = {.position = walk->next_position++,
                                 .parent = caller ? caller->position : CALL_NO_PARENT,
-                                .operation = operation,
+                                .operation = (uint32_t)operation,
                                 .host = host,
+                                .assumed = assumed,
                                 .depth = (uint32_t)walk->frames.count - 1,
                                 .start = time,
                                 .calls = 1,
@@ -114,11 +118,37 @@ static int keep_execution(struct walk *walk, const struct execution *execution)
     return 0;
 }
 
+/* No Before has come for the Call event: what it says is all that is known. */
+static int assume(struct walk *walk)
+{
+    if (walk->called.kind != STEP_CALL)
+        return 0;
+    walk->called.kind = STEP_OTHER;
+    return enter(walk, walk->called.argument, walk->host, walk->called.time, 1);
+}
+
+static int begin(struct walk *walk, const struct step *step)
+{
+    if (!(step->more & BEGIN_CALLED))
+        return assume(walk) < 0 ? -1 : enter(walk, step->argument, walk->host, step->time, 0);
+    if (walk->called.kind != STEP_CALL)
+        return fail(walk, "a call begins that was not announced: the stored trace is damaged");
+    walk->called.kind = STEP_OTHER;
+    return enter(walk, walk->called.argument, walk->host, step->time, 0);
+}
+
 static int take(struct walk *walk, const struct step *step)
 {
+    if (step->kind == STEP_BEGIN)
+        return begin(walk, step);
+    if (assume(walk) < 0)
+        return -1;
     switch (step->kind) {
     case STEP_BEFORE:
-        return enter(walk, (uint32_t)step->argument, walk->host, step->time);
+        return enter(walk, step->argument, walk->host, step->time, 0);
+    case STEP_CALL:
+        walk->called = *step;
+        return 0;
     case STEP_AFTER:
     case STEP_FAILED:
         if (walk->frames.count == 0)
@@ -130,10 +160,11 @@ static int take(struct walk *walk, const struct step *step)
         if (walk->frames.count < step->argument)
             return fail(walk, "more calls end than began: the stored trace is damaged");
         for (uint64_t i = 0; i < step->argument; i++)
-            leave(walk, step->time, 0, 0, 1);
+            leave(walk, step->time, 0, 0, !top(walk)->call.assumed);
         return 0;
     case STEP_EXECUTION:
         return keep_execution(walk, &step->execution);
+    case STEP_BEGIN:
     case STEP_OTHER:
         break;
     }
@@ -183,7 +214,7 @@ static int replay_executions(struct walk *walk)
             break;
         }
         *end = executions[i].tout;
-        if (enter(walk, executions[i].operation, executions[i].host, executions[i].tin) < 0)
+        if (enter(walk, executions[i].operation, executions[i].host, executions[i].tin, 0) < 0)
             break;
     }
     list_fini(&ends);
@@ -192,7 +223,7 @@ static int replay_executions(struct walk *walk)
 
 int walk_end(struct walk *walk)
 {
-    if (walk->error)
+    if (walk->error || assume(walk) < 0)
         return -1;
     while (walk->frames.count > 0)
         leave(walk, walk->end, 0, 0, 1);

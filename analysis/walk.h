@@ -21,9 +21,11 @@ struct call {
         self;       /* the last two on leaving only; self: less what its callees took */
     uint64_t calls; /* on leaving: calls in its subtree, itself included */
     int failed;
-    int open;   /* it had not ended when the records did; its duration is what is known so far */
-    void *user; /* of on_enter's making, there again in on_leave and for its callees as
-                   `caller_user` */
+    int assumed; /* only its caller says so, by a Call event: it begins with that and ends with the
+                    caller's next event */
+    int open;    /* it had not ended when the records did; its duration is what is known so far */
+    void *user;  /* of on_enter's making, there again in on_leave and for its callees as
+                    `caller_user` */
     void *caller_user;
 };
 

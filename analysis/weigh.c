@@ -43,9 +43,8 @@ int assembler_relieve(struct assembler *a)
         trace_trim_chunk(a, trace);
     }
     while (a->oldest && a->weight > enough) {
-        a->oldest->row.flaws |= FLAW_EVICTED;
         assembler_count(a, a->oldest->stream, "trace_memory", 1);
-        if (trace_finish(a, a->oldest) < 0)
+        if (trace_evict(a, a->oldest) < 0)
             return -1;
     }
     return 0;
@@ -53,8 +52,9 @@ int assembler_relieve(struct assembler *a)
 
 size_t assembler_stream_bytes(const struct stream *stream)
 {
-    return sizeof(*stream) + map_bytes(&stream->ids) + map_bytes(&stream->pairs) +
-           HELD(stream->resolved) + HELD(stream->counters);
+    return sizeof(*stream) + map_bytes(&stream->ids) + map_bytes(&stream->threads) +
+           map_bytes(&stream->thread_hosts) + map_bytes(&stream->pairs) + HELD(stream->resolved) +
+           HELD(stream->counters);
 }
 
 static size_t model_bytes(const struct model *model)

@@ -14,7 +14,7 @@
 #define FIELD(name, type) {#name, FIELD_##type, NULL},
 static const struct base {
     const char *name;
-    enum record_role role;
+    unsigned role;                     /* and form, see types.h */
     const struct record_field *fields; /* up to one without a name */
 } bases[] = {
 #include "record/types.def"
@@ -30,7 +30,7 @@ static const struct {
 /* What a name stands for: a type of the files, or fields that are known without. */
 struct target {
     struct irl_type *type;
-    enum record_role role;
+    unsigned role;
     const struct record_field *fields;
     unsigned count;
 };
@@ -119,7 +119,9 @@ static int find_exactly(const struct irl *irl, const char *name, struct target *
         }
     known = record_type_find(name, strlen(name));
     if (known)
-        *target = (struct target){NULL, known->role, known->fields, known->field_count};
+        *target =
+            (struct target){NULL, (unsigned)known->form << ROLE_FORM_BITS | (unsigned)known->role,
+                known->fields, known->field_count};
     return known != NULL;
 }
 
@@ -469,7 +471,8 @@ static int lend(struct irl_type *type, struct record_type *lent)
     struct record_field *fields = calloc(type->field_count + 1, sizeof(*fields));
 
     *lent = (struct record_type){.name = strdup(type->name.text),
-        .role = type->role,
+        .role = ROLE_OF(type->role),
+        .form = FORM_OF(type->role),
         .fields = fields,
         .field_count = type->field_count};
     for (unsigned i = 0; fields && i < type->field_count; i++) {
@@ -489,7 +492,8 @@ static int lend(struct irl_type *type, struct record_type *lent)
 static int add_record_type(struct irl *irl, struct irl_type *type)
 {
     struct record_type record = {.name = type->name.text,
-        .role = type->role,
+        .role = ROLE_OF(type->role),
+        .form = FORM_OF(type->role),
         .fields = type->fields,
         .field_count = type->field_count};
 

@@ -48,7 +48,7 @@ struct irl_type {
     size_t part_count;
     /* once looked up: */
     enum { IRL_NEW, IRL_BUSY, IRL_DONE } state;
-    enum record_role role;
+    unsigned role; /* and form, see types.h */
     struct record_field *fields;
     unsigned field_count;
     char *literals; /* of an enumeration, once they were asked for; see struct record_field */

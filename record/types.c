@@ -18,8 +18,8 @@
 
 static struct record_type types[RECORD_TYPES] = {
 #define RECORD(id, role, name, fields)                                                             \
-    {name, NULL, ROLE_##role, fields_##id, sizeof(fields_##id) / sizeof(fields_##id[0]) - 1, 0, 0, \
-        0, {0}},
+    {name, NULL, ROLE_OF(ROLE_##role), FORM_OF(ROLE_##role), fields_##id,                          \
+        sizeof(fields_##id) / sizeof(fields_##id[0]) - 1, 0, 0, 0, {0}},
 #include "record/types.def"
 };
 

@@ -56,9 +56,37 @@ enum record_role {
     ROLE_BEFORE,         /* a call begins; fields start as in BeforeOperationEvent */
     ROLE_AFTER,          /* a call ends; fields start as in AfterOperationEvent */
     ROLE_FAILED, /* a call ends by an exception; fields start as in AfterOperationFailedEvent */
+    ROLE_CALL,   /* a caller says that it calls; fields start as in CallOperationEvent */
+    ROLE_REMOTE, /* BeforeReceivedRemoteEvent: says by which trace its own was called */
     ROLE_TRACE_EVENT, /* takes an order index of its trace, begins and ends no call */
+    ROLE_THREAD,      /* ThreadMetaData: on which host a thread is */
     ROLE_EXECUTION    /* OperationExecutionRecord: a whole call, sent when it returns */
 };
+
+/* Of what kind the calls are that records of the roles BEFORE, AFTER, FAILED and CALL speak of. */
+enum record_form {
+    FORM_OPERATION,
+    FORM_CONSTRUCTOR,
+    FORM_THREAD,   /* of a thread, not of a trace: its id lies where the trace's would */
+    FORM_DATABASE, /* a statement; the fields lie elsewhere, see STATEMENT_SIGNATURE */
+};
+
+/* Role and form in one number, as types.def has them. */
+enum {
+    ROLE_FORM_BITS = 8,
+    ROLE_CONSTRUCTOR_BEFORE = FORM_CONSTRUCTOR << ROLE_FORM_BITS | ROLE_BEFORE,
+    ROLE_CONSTRUCTOR_AFTER = FORM_CONSTRUCTOR << ROLE_FORM_BITS | ROLE_AFTER,
+    ROLE_CONSTRUCTOR_FAILED = FORM_CONSTRUCTOR << ROLE_FORM_BITS | ROLE_FAILED,
+    ROLE_CONSTRUCTOR_CALL = FORM_CONSTRUCTOR << ROLE_FORM_BITS | ROLE_CALL,
+    ROLE_THREAD_BEFORE = FORM_THREAD << ROLE_FORM_BITS | ROLE_BEFORE,
+    ROLE_THREAD_AFTER = FORM_THREAD << ROLE_FORM_BITS | ROLE_AFTER,
+    ROLE_THREAD_FAILED = FORM_THREAD << ROLE_FORM_BITS | ROLE_FAILED,
+    ROLE_DATABASE_BEFORE = FORM_DATABASE << ROLE_FORM_BITS | ROLE_BEFORE,
+    ROLE_DATABASE_AFTER = FORM_DATABASE << ROLE_FORM_BITS | ROLE_AFTER,
+    ROLE_DATABASE_FAILED = FORM_DATABASE << ROLE_FORM_BITS | ROLE_FAILED
+};
+#define ROLE_OF(number) ((enum record_role)((number) & ((1 << ROLE_FORM_BITS) - 1)))
+#define FORM_OF(number) ((enum record_form)((unsigned)(number) >> ROLE_FORM_BITS))
 
 struct record_field {
     const char *name; /* Kieker's spelling */
@@ -70,6 +98,7 @@ struct record_type {
     const char *name;   /* the full Java class name */
     const char *stored; /* what it is stored under: its name or, if it was added, its layout */
     enum record_role role;
+    enum record_form form;
     const struct record_field *fields;
     unsigned field_count;
     unsigned size; /* bytes of the fields; of an array its count alone */
@@ -81,6 +110,15 @@ struct record_type {
 
 /* Positions of fields that the assembling reads, in the types of the role that has them. */
 enum { EVENT_TIMESTAMP, EVENT_TRACE, EVENT_ORDER, EVENT_OPERATION, EVENT_CLASS, EVENT_CAUSE };
+enum { CALL_CALLEE_OPERATION = EVENT_CLASS + 1, CALL_CALLEE_CLASS };
+enum { REMOTE_CALLER_TRACE = EVENT_TIMESTAMP + 1, REMOTE_CALLER_ORDER };
+enum { THREAD_HOST, THREAD_ID };
+enum {
+    STATEMENT_SIGNATURE = EVENT_TIMESTAMP + 1,
+    STATEMENT_TRACE,
+    STATEMENT_ORDER,
+    STATEMENT_CAUSE
+};
 enum { META_TRACE, META_THREAD, META_SESSION, META_HOST, META_PARENT_TRACE, META_PARENT_ORDER };
 enum {
     EXEC_OPERATION,

@@ -50,7 +50,7 @@ class Import(unittest.TestCase):
             with self.subTest(path):
                 database = os.path.join(self.directory, os.path.basename(path) + ".db")
                 self.query("import", path, database=database)
-                self.assertEqual(self.figures(database), (14, 3, 4, 3, 3, 3))
+                self.assertEqual(self.figures(database), (14, 3, 5, 4, 4, 3))
 
     def test_importing_twice_does_not_double(self):
         said = self.query("import", CAPTURES).stdout

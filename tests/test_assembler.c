@@ -184,9 +184,9 @@ static const struct {
     {"python-single", 2, 0, 0, 4, 1, 2, 0},
     {"c-basic", 1, 0, 0, 12, 0, 12, 0},
     {"c-gcc-instrument", 1, 0, 0, 4, 0, 3, 0},
-    {"java-single-ascii-flush", 2, 0, 1, 4, 1, 2, 5},
-    {"java-single-ascii-noflush", 2, 0, 1, 4, 1, 2, 5},
-    {"java-single-unicode-flush", 2, 0, 1, 4, 1, 2, 5},
+    {"java-single-ascii-flush", 2, 0, 1, 5, 1, 2, 5},
+    {"java-single-ascii-noflush", 2, 0, 1, 5, 1, 2, 5},
+    {"java-single-unicode-flush", 2, 0, 1, 5, 1, 2, 5},
 };
 
 START_TEST(test_facts)

@@ -84,12 +84,15 @@ static int64_t trace_of(const struct record *record, int *kind)
         return record_i64(record, META_TRACE);
     case ROLE_OTHER:
     case ROLE_METADATA:
+    case ROLE_THREAD:
         *kind = 0;
         return 0;
     default:
         break;
     }
-    *kind = 1;
+    *kind = record->type->form == FORM_THREAD ? 4 : 1;
+    if (*kind == 4)
+        return record_i64(record, EVENT_TRACE);
     for (field = 0; strcmp(record->type->fields[field].name, "traceId") != 0; field++)
         ;
     return record_i64(record, field);
@@ -413,18 +416,21 @@ static void put_element(struct maker *maker, enum record_field_type element)
     put_bytes(maker, bytes, field_width(element));
 }
 
-/* The fields from number `from` on, whatever they are; NULL values were put before. */
+static void put_field(struct maker *maker, enum record_field_type field)
+{
+    unsigned elements = field_is_array(field) ? draw(maker, 4) : 1;
+
+    if (field_is_array(field))
+        put32(maker, (int32_t)elements);
+    for (unsigned i = 0; i < elements; i++)
+        put_element(maker, field_element(field));
+}
+
+/* The fields from number `from` on, whatever they are. */
 static void put_rest(struct maker *maker, const struct record_type *type, unsigned from)
 {
-    for (unsigned i = from; i < type->field_count; i++) {
-        enum record_field_type field = type->fields[i].type;
-        unsigned elements = field_is_array(field) ? draw(maker, 4) : 1;
-
-        if (field_is_array(field))
-            put32(maker, (int32_t)elements);
-        for (unsigned j = 0; j < elements; j++)
-            put_element(maker, field_element(field));
-    }
+    for (unsigned i = from; i < type->field_count; i++)
+        put_field(maker, type->fields[i].type);
 }
 
 static void put_head(struct maker *maker, const struct record_type *type)
@@ -435,18 +441,30 @@ static void put_head(struct maker *maker, const struct record_type *type)
     put64(maker, logged);
 }
 
+/* An event of the trace, or thread, with these strings where it has them; the rest is anything. */
 static void put_event(struct maker *maker, struct thread *thread, const struct record_type *type,
     int32_t signature, int32_t class)
 {
     put_head(maker, type);
     maker->now += (int64_t)draw(maker, 1000) - (draw(maker, 30) == 0 ? 3000 : 0);
-    put64(maker, maker->now);
-    put64(maker, thread->trace);
     thread->order += !maker->straight && draw(maker, 40) == 0 ? (int32_t)draw(maker, 5) - 2 : 0;
-    put32(maker, thread->order++);
-    put32(maker, signature);
-    put32(maker, class);
-    put_rest(maker, type, EVENT_CAUSE);
+    for (unsigned i = 0; i < type->field_count; i++) {
+        const char *name = type->fields[i].name;
+
+        if (strcmp(name, "timestamp") == 0)
+            put64(maker, maker->now);
+        else if (strcmp(name, "traceId") == 0 || strcmp(name, "threadId") == 0)
+            put64(maker, thread->trace);
+        else if (strcmp(name, "orderIndex") == 0)
+            put32(maker, thread->order++);
+        else if (strcmp(name, "operationSignature") == 0 ||
+                 (type->form == FORM_DATABASE && strcmp(name, "classSignature") == 0))
+            put32(maker, signature);
+        else if (strcmp(name, "classSignature") == 0)
+            put32(maker, class);
+        else
+            put_field(maker, type->fields[i].type);
+    }
 }
 
 static const struct record_type *some_type(struct maker *maker, enum record_role role)
@@ -459,32 +477,53 @@ static const struct record_type *some_type(struct maker *maker, enum record_role
     return type;
 }
 
+/* One whose calls match one another, whichever it is. */
+static const struct record_type *some_operation(struct maker *maker, enum record_role role)
+{
+    const struct record_type *type;
+
+    do
+        type = some_type(maker, role);
+    while (type->form != FORM_OPERATION);
+    return type;
+}
+
 static void put_metadata(struct maker *maker, struct thread *thread)
 {
     const struct record_type *type = some_type(maker, ROLE_TRACE_METADATA);
 
     put_head(maker, type);
     put64(maker, thread->trace);
-    put_rest(maker, type, META_THREAD);
+    if (draw(maker, 2)) {
+        put_rest(maker, type, META_THREAD);
+    } else { /* without a parent */
+        put64(maker, 42);
+        put32(maker, some_text(maker));
+        put32(maker, some_text(maker));
+        put64(maker, thread->trace);
+        put32(maker, -1);
+        put_rest(maker, type, META_PARENT_ORDER + 1);
+    }
     thread->announced = 1;
 }
 
-/* An event of a trace that is no call's: its fields by name. */
-static void put_other_event(struct maker *maker, struct thread *thread)
+/* A Call event of what is open, and as a rule what it calls. */
+static void put_call(struct maker *maker, struct thread *thread)
 {
-    const struct record_type *type = some_type(maker, ROLE_TRACE_EVENT);
+    const struct record_type *type = some_type(maker, ROLE_CALL);
+    int32_t signature = some_text(maker), class = some_text(maker);
+    size_t callee;
 
-    put_head(maker, type);
-    for (unsigned i = 0; i < type->field_count; i++) {
-        if (strcmp(type->fields[i].name, "timestamp") == 0)
-            put64(maker, maker->now);
-        else if (strcmp(type->fields[i].name, "traceId") == 0)
-            put64(maker, thread->trace);
-        else if (strcmp(type->fields[i].name, "orderIndex") == 0)
-            put32(maker, thread->order++);
-        else
-            put_element(maker, type->fields[i].type);
-    }
+    put_event(maker, thread, type, thread->depth ? thread->signatures[thread->depth - 1] : 3,
+        thread->depth ? thread->classes[thread->depth - 1] : 4);
+    if (thread->depth == 64 || draw(maker, 4) == 0)
+        return;
+    callee = maker->out.size - type->size + type->offset[CALL_CALLEE_OPERATION];
+    bytes_put32(maker->out.bytes + callee, (uint32_t)signature);
+    bytes_put32(maker->out.bytes + callee + 4, (uint32_t) class);
+    thread->signatures[thread->depth] = signature;
+    thread->classes[thread->depth++] = class;
+    put_event(maker, thread, some_type(maker, ROLE_BEFORE), signature, class);
 }
 
 static void put_execution(struct maker *maker)
@@ -516,9 +555,13 @@ static void put_step(struct maker *maker, struct thread *thread)
     if (thread->trace == 0 || draw(maker, 200) == 0)
         begin_trace(maker, thread);
     if (what == 0)
-        put_other_event(maker, thread);
+        put_event(
+            maker, thread, some_type(maker, draw(maker, 3) ? ROLE_TRACE_EVENT : ROLE_REMOTE), 1, 2);
+    else if (what == 4 || what == 6)
+        put_call(maker, thread);
     else if (what == 1) {
-        const struct record_type *type = some_type(maker, ROLE_OTHER);
+        const struct record_type *type =
+            some_type(maker, draw(maker, 3) ? ROLE_OTHER : ROLE_THREAD);
 
         put_head(maker, type);
         put_rest(maker, type, 0);
@@ -603,8 +646,8 @@ static void make_long(struct maker *maker, unsigned leaves)
     for (int32_t i = 0; i < 3; i++)
         put_event(maker, thread, record_type(RECORD_BEFORE_OPERATION), i, i);
     for (unsigned i = 0; i < leaves; i++) {
-        put_event(maker, thread, some_type(maker, ROLE_BEFORE), 5, 6);
-        put_event(maker, thread, some_type(maker, ROLE_AFTER), 5, 6);
+        put_event(maker, thread, some_operation(maker, ROLE_BEFORE), 5, 6);
+        put_event(maker, thread, some_operation(maker, ROLE_AFTER), 5, 6);
     }
     for (int32_t i = 3; i-- > 0;)
         put_event(maker, thread, record_type(RECORD_AFTER_OPERATION), i, i);

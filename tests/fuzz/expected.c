@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/fuzz/expected.h"
 
+#include "analysis/signature.h"
 #include "tests/fuzz/input.h"
 
 #define ADD(list, value)                                                                           \
@@ -74,7 +75,7 @@ static int is_same_trace(const struct expected_trace *trace, enum trace_kind kin
     uint32_t run, int64_t id)
 {
     return !trace->finished && trace->kind == kind && trace->kieker_id == id &&
-           (kind == TRACE_OF_EVENTS ? trace->stream == stream : trace->run == run);
+           (kind != TRACE_OF_EXECUTIONS ? trace->stream == stream : trace->run == run);
 }
 
 static struct expected_trace *trace_of(
@@ -93,22 +94,6 @@ static struct expected_trace *trace_of(
             return &expected->traces.items[i];
     ADD(&expected->traces, new);
     return &expected->traces.items[expected->traces.count - 1];
-}
-
-static void finish(struct expected *expected, struct expected_trace *trace)
-{
-    if (trace->kind == TRACE_OF_EXECUTIONS)
-        trace->flaws |= expected_tree(trace, expected);
-    else if (!trace->metadata)
-        trace->flaws |= FLAW_NO_METADATA;
-    if (trace->open.count > 0)
-        trace->flaws |= FLAW_OPEN_CALLS;
-    if (trace->flaws & FLAW_OPEN_CALLS)
-        expected->left_open += trace->open.count;
-    for (unsigned bit = 0; bit < FLAWS; bit++)
-        expected->flaws[bit] += trace->flaws >> bit & 1;
-    expected->traces_finished++;
-    trace->finished = 1;
 }
 
 static void note_record(struct expected_trace *trace, const struct fact *fact)
@@ -131,6 +116,8 @@ static void note_order(struct expected_trace *trace, int32_t order)
         trace->flaws |= FLAW_ORDER_GAP;
     else if (order < (int64_t)trace->order + 1)
         trace->flaws |= FLAW_ORDER_REPEATED;
+    if (trace->kind == TRACE_OF_THREAD && trace->records.count == 1)
+        trace->flaws &= ~(unsigned)(FLAW_ORDER_GAP | FLAW_ORDER_REPEATED);
     trace->order = order;
 }
 
@@ -154,23 +141,74 @@ static void end_call(
         expected->self += (uint64_t)(call->duration - call->below);
 }
 
+static struct expected_call *innermost(struct expected_trace *trace)
+{
+    return trace->open.count ? &trace->calls.items[trace->open.items[trace->open.count - 1]] : NULL;
+}
+
+/* Calls end that only Call events have told of: the innermost ones, up to the first that has this
+ * caller (NULL: all). */
+static void end_called(
+    struct expected *expected, struct expected_trace *trace, const char *caller, int64_t time)
+{
+    size_t at = trace->open.count;
+
+    while (at > 0 && trace->calls.items[trace->open.items[at - 1]].called_by) {
+        at--;
+        if (caller && strcmp(trace->calls.items[trace->open.items[at]].called_by, caller) == 0)
+            break;
+        if (at == 0 || !trace->calls.items[trace->open.items[at - 1]].called_by) {
+            if (caller)
+                return;
+            break;
+        }
+    }
+    while (trace->open.count > at)
+        end_call(expected, trace, time, 0);
+}
+
+static void finish(struct expected *expected, struct expected_trace *trace)
+{
+    if (trace->kind == TRACE_OF_EXECUTIONS)
+        trace->flaws |= expected_tree(trace, expected);
+    else if (!trace->metadata && trace->kind != TRACE_OF_THREAD)
+        trace->flaws |= FLAW_NO_METADATA;
+    if (trace->open.count > 0)
+        end_called(expected, trace, NULL, innermost(trace)->begin.time);
+    if (trace->open.count > 0)
+        trace->flaws |= FLAW_OPEN_CALLS;
+    if (trace->flaws & FLAW_OPEN_CALLS)
+        expected->left_open += trace->open.count;
+    while (trace->open.count > 0)
+        end_call(expected, trace, trace->end, 1);
+    for (unsigned bit = 0; bit < FLAWS; bit++)
+        expected->flaws[bit] += trace->flaws >> bit & 1;
+    expected->traces_finished++;
+    trace->finished = 1;
+}
+
 /* Of the innermost call ids say enough: its text may have come behind its Before. */
 static int is_operation_of(
     const struct expected_call *call, const struct fact *fact, int is_innermost)
 {
-    if (is_innermost && fact->by_ids && call->begin.signature_id == fact->signature_id &&
-        call->begin.class_id == fact->class_id)
+    if (call->called_by || (fact->form == FORM_CONSTRUCTOR && call->before.form != fact->form))
+        return 0;
+    if (is_innermost && fact->by_ids && call->before.by_ids &&
+        call->before.signature_id == fact->signature_id && call->before.class_id == fact->class_id)
         return 1;
-    return strcmp(call->begin.signature, fact->signature) == 0 &&
-           strcmp(call->begin.class, fact->class) == 0;
+    return strcmp(call->before.signature, fact->signature) == 0 &&
+           strcmp(call->before.class, fact->class) == 0;
 }
 
 static void end_named(
     struct expected *expected, struct expected_trace *trace, const struct fact *fact)
 {
     struct fact other = *fact;
-    size_t at = trace->open.count;
+    size_t at;
 
+    if (fact->form != FORM_DATABASE && innermost(trace) && innermost(trace)->called_by)
+        end_called(expected, trace, fact->signature, fact->time);
+    at = trace->open.count;
     while (at > 0 && !is_operation_of(&trace->calls.items[trace->open.items[at - 1]], fact,
                          at == trace->open.count))
         at--;
@@ -182,42 +220,79 @@ static void end_named(
     }
     while (trace->open.count > at) {
         trace->flaws |= FLAW_MISSING_AFTER;
-        end_call(expected, trace, fact->time, 1);
+        end_call(expected, trace, fact->time, !innermost(trace)->called_by);
     }
     note_record(trace, fact);
     if (fact->kind == STEP_FAILED) {
-        struct expected_call *call = &trace->calls.items[trace->open.items[at - 1]];
-
-        call->failed = 1;
-        call->cause = fact->cause;
+        innermost(trace)->failed = 1;
+        innermost(trace)->cause = fact->cause;
         expected->failed++;
     }
     end_call(expected, trace, fact->time, 0);
 }
 
-void expected_event(
-    struct expected *expected, unsigned stream, uint32_t run, int64_t id, const struct fact *fact)
+/* Whether the Before is what the Call event has announced that came just before it. */
+static int is_called(
+    const struct expected_trace *trace, const struct expected_call *call, const struct fact *fact)
 {
-    struct expected_trace *trace = trace_of(expected, TRACE_OF_EVENTS, stream, run, id);
-    struct expected_call call = {.begin = *fact, .caller = -1};
+    return trace->call_is_last && call->called_by && fact->order == (int64_t)trace->order + 1 &&
+           (fact->form != FORM_CONSTRUCTOR || call->begin.form == fact->form) &&
+           strcmp(call->begin.class, fact->class) == 0 &&
+           (strcmp(call->begin.signature, fact->signature) == 0 ||
+               signature_is_alike(call->begin.signature, strlen(call->begin.signature),
+                   fact->signature, strlen(fact->signature)));
+}
 
-    if (fact->kind == STEP_BEFORE) {
-        if (trace->open.count > 0)
-            call.caller = (int64_t)trace->open.items[trace->open.count - 1];
-        ADD(&trace->open, trace->calls.count);
-        ADD(&trace->calls, call);
-        if (trace->open.count > trace->depth)
-            trace->depth = trace->open.count;
-        note_record(trace, fact);
-    } else if (fact->kind == STEP_OTHER) {
-        note_record(trace, fact);
-    } else {
-        end_named(expected, trace, fact);
+static void begin(struct expected *expected, struct expected_trace *trace, const struct fact *fact)
+{
+    struct expected_call call = {.begin = *fact, .before = *fact, .caller = -1},
+                         *top = innermost(trace);
+    struct fact noted = *fact;
+
+    if (fact->kind == STEP_CALL) {
+        call.begin.signature = fact->callee;
+        call.begin.class = fact->callee_class;
+        call.called_by = fact->signature;
+    } else if (fact->form == FORM_CONSTRUCTOR) {
+        noted.kind = STEP_BEGIN;
     }
+    if (fact->kind != STEP_CALL && fact->form != FORM_DATABASE && top &&
+        is_called(trace, top, fact)) {
+        top->called_by = NULL;
+        top->before = *fact;
+        top->begin.time = fact->time;
+        noted.kind = STEP_BEGIN;
+        note_record(trace, &noted);
+        return;
+    }
+    if (fact->form != FORM_DATABASE && top && top->called_by)
+        end_called(expected, trace, fact->signature, fact->time);
+    if (trace->open.count > 0)
+        call.caller = (int64_t)trace->open.items[trace->open.count - 1];
+    ADD(&trace->open, trace->calls.count);
+    ADD(&trace->calls, call);
+    if (trace->open.count > trace->depth)
+        trace->depth = trace->open.count;
+    note_record(trace, &noted);
+}
+
+void expected_event(struct expected *expected, enum trace_kind kind, unsigned stream, uint32_t run,
+    int64_t id, const struct fact *fact)
+{
+    struct expected_trace *trace = trace_of(expected, kind, stream, run, id);
+    int ends = fact->kind == STEP_AFTER || fact->kind == STEP_FAILED;
+
+    if (fact->kind == STEP_BEFORE || fact->kind == STEP_CALL)
+        begin(expected, trace, fact);
+    else if (ends)
+        end_named(expected, trace, fact);
+    else
+        note_record(trace, fact);
     note_digest(trace, fact->digest);
     note_order(trace, fact->order);
-    if ((fact->kind == STEP_AFTER || fact->kind == STEP_FAILED) && trace->open.count == 0 &&
-        trace->flaws == 0 && trace->metadata)
+    trace->call_is_last = fact->kind == STEP_CALL;
+    if (ends && trace->open.count == 0 &&
+        (kind == TRACE_OF_THREAD || (trace->flaws == 0 && trace->metadata)))
         finish(expected, trace);
 }
 

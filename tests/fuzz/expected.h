@@ -16,7 +16,9 @@ struct fact {
     int64_t time, logged; /* ns; logged: or RECORD_NOT_LOGGED */
     int32_t order, signature_id, class_id;
     const char *signature, *class, *cause;
+    const char *callee, *callee_class; /* of a Call event */
     uint64_t digest;
+    enum record_form form;
     int by_ids; /* equal ids mean the same operation: no id of the stream had two texts so far */
 };
 
@@ -29,8 +31,10 @@ struct fact_execution {
 };
 
 struct expected_call {
-    struct fact begin;
-    int64_t caller; /* place in `calls`; -1: none */
+    struct fact begin;     /* of one that a Call event has told of: that, but for the time */
+    struct fact before;    /* what an After is compared with */
+    const char *called_by; /* signature of the caller, while only a Call event has told of it */
+    int64_t caller;        /* place in `calls`; -1: none */
     int64_t duration, below;
     int ended, failed, made_up; /* made_up: its end did not come, but its caller's */
     const char *cause;
@@ -44,6 +48,7 @@ struct expected_trace {
     unsigned stream; /* number of the side that fed it last */
     uint32_t run;
     int finished, was_open, metadata;
+    int call_is_last; /* the record before was a Call event that has begun a call */
     unsigned flaws;
     int32_t order;
     int64_t start, end;
@@ -76,9 +81,9 @@ uint64_t expected_digest(const struct record *record);
 void expected_init(struct expected *expected);
 void expected_fini(struct expected *expected);
 
-/* Before, After, Failed and other events. */
-void expected_event(
-    struct expected *expected, unsigned stream, uint32_t run, int64_t id, const struct fact *fact);
+/* Before, After, Failed, Call and other events of a trace, or (kind) of a thread. */
+void expected_event(struct expected *expected, enum trace_kind kind, unsigned stream, uint32_t run,
+    int64_t id, const struct fact *fact);
 
 /* A TraceMetadata or ApplicationTraceMetadata. 1: it is the trace's first; 0: it has one. */
 int expected_metadata(

@@ -6,6 +6,7 @@
  * simple model of it expects, see expected.h and received.h.
  */
 #include "analysis/assembler.h"
+#include "analysis/signature.h"
 #include "record/wire.h"
 #include "tests/fuzz/input.h"
 #include "tests/fuzz/received.h"
@@ -42,6 +43,7 @@ struct program {
     int64_t clock;
     uint64_t steps, others;
     struct buffer fields;
+    LIST(char *) classes;
 };
 
 static const enum record_id event_types[][6] = {
@@ -53,9 +55,14 @@ static const enum record_id event_types[][6] = {
     {RECORD_AFTER_OPERATION_FAILED, RECORD_AFTER_OPERATION_FAILED, RECORD_AFTER_OPERATION_FAILED,
         RECORD_AFTER_CONSTRUCTOR_FAILED, RECORD_AFTER_OPERATION_FAILED_OBJECT,
         RECORD_AFTER_CONSTRUCTOR_FAILED_OBJECT},
-    {RECORD_BEFORE_DATABASE, RECORD_CALL_OPERATION, RECORD_SPLIT, RECORD_BEFORE_RECEIVED_REMOTE,
+    {RECORD_JOIN, RECORD_MONITOR_EXIT, RECORD_SPLIT, RECORD_BEFORE_RECEIVED_REMOTE,
         RECORD_CONSTRUCTION, RECORD_MONITOR_ENTRY},
 };
+static const enum record_id rare_types[] = {RECORD_CALL_OPERATION, RECORD_CALL_CONSTRUCTOR,
+    RECORD_CALL_OPERATION_OBJECT, RECORD_CALL_CONSTRUCTOR_OBJECT, RECORD_BEFORE_CONSTRUCTOR,
+    RECORD_BEFORE_OPERATION, RECORD_BEFORE_THREAD_BASED, RECORD_AFTER_THREAD_BASED,
+    RECORD_AFTER_FAILED_THREAD_BASED, RECORD_BEFORE_DATABASE, RECORD_AFTER_DATABASE,
+    RECORD_DATABASE_FAILED};
 static const enum record_id other_types[] = {RECORD_KIEKER_METADATA, RECORD_CPU_UTILIZATION,
     RECORD_ACTIVATION_PARAMETER, RECORD_EMPTY, RECORD_UPDATE_PARAMETER, RECORD_REGISTRY,
     RECORD_NETWORK_UTILIZATION, RECORD_BRANCHING};
@@ -172,55 +179,95 @@ static void set_field(
 }
 
 /* The order index that is expected next in that trace, which most clients send. */
-static int32_t order_behind(const struct program *program, unsigned stream, int64_t trace)
+static int32_t order_behind(
+    const struct program *program, enum trace_kind kind, unsigned stream, int64_t trace)
 {
     int64_t last = -1;
 
     for (size_t i = 0; i < program->expected.traces.count; i++) {
         const struct expected_trace *other = &program->expected.traces.items[i];
 
-        if (!other->finished && other->kind == TRACE_OF_EVENTS && other->stream == stream &&
+        if (!other->finished && other->kind == kind && other->stream == stream &&
             other->kieker_id == trace)
             last = other->order;
     }
     return last == INT32_MAX ? INT32_MAX : (int32_t)(last + 1);
 }
 
-static void do_event(struct program *program, unsigned stream, unsigned role, uint32_t repeat)
+/* The class that a statement's one string names; lent until the program ends. */
+static const char *class_in(struct program *program, const char *signature)
 {
-    static const enum step_kind kinds[] = {STEP_BEFORE, STEP_AFTER, STEP_FAILED, STEP_OTHER};
+    struct signature parsed;
+    char *text;
+
+    signature_parse(signature, strlen(signature), "", 0, &parsed);
+    text = strndup(parsed.component, parsed.component_length);
+    must(text && list_add(&program->classes));
+    return program->classes.items[program->classes.count - 1] = text;
+}
+
+static enum step_kind kind_of(const struct record_type *type)
+{
+    return type->role == ROLE_BEFORE   ? STEP_BEFORE
+           : type->role == ROLE_AFTER  ? STEP_AFTER
+           : type->role == ROLE_FAILED ? STEP_FAILED
+           : type->role == ROLE_CALL   ? STEP_CALL
+                                       : STEP_OTHER;
+}
+
+static void set_names(
+    struct program *program, const struct record_type *type, int signature, int class, int cause)
+{
+    int statement = type->form == FORM_DATABASE;
+
+    set_field(program, type, "operationSignature", (uint32_t)ids[signature]);
+    set_field(program, type, "classSignature", (uint32_t)ids[statement ? signature : class]);
+    set_field(program, type, "cause", (uint32_t)ids[cause]);
+}
+
+static void do_event(
+    struct program *program, unsigned stream, const struct record_type *type, uint32_t repeat)
+{
     struct side *side = &program->sides[stream];
-    enum record_id type = event_types[role][input_byte(&program->input) % 6];
+    enum trace_kind trace_kind = type->form == FORM_THREAD ? TRACE_OF_THREAD : TRACE_OF_EVENTS;
     int64_t trace = next_id(program), time = next_time(program), logged = next_logged(program);
     int signature = id_of(input_byte(&program->input)), class = id_of(input_byte(&program->input)),
-        cause = id_of(input_byte(&program->input));
+        cause = id_of(input_byte(&program->input)), callee = 0, callee_class = 0;
     uint8_t order = input_byte(&program->input);
     int32_t odd = order >= 250 ? (int32_t)input_number(&program->input, 4) : 0;
 
-    put_fields(program, record_type(type));
+    if (type->role == ROLE_CALL) {
+        callee = id_of(input_byte(&program->input));
+        callee_class = id_of(input_byte(&program->input));
+    }
+    put_fields(program, type);
     for (; repeat > 0 && program->steps < STEPS_MAX; repeat--) {
-        struct fact fact = {.kind = kinds[role],
-            .order = order >= 250 ? odd : order_behind(program, stream, trace),
+        struct fact fact = {.kind = kind_of(type),
+            .form = type->form,
+            .order = order >= 250 ? odd : order_behind(program, trace_kind, stream, trace),
             .signature_id = ids[signature],
             .class_id = ids[class],
             .signature = text_of(side, signature),
             .class = text_of(side, class),
             .cause = text_of(side, cause),
-            .by_ids = side->registry.redefined == 0};
+            .callee = text_of(side, callee),
+            .callee_class = text_of(side, callee_class),
+            .by_ids = side->registry.redefined == 0 && type->form != FORM_DATABASE};
 
-        set_field(program, record_type(type), "timestamp", (uint64_t)time);
-        set_field(program, record_type(type), "traceId", (uint64_t)trace);
-        set_field(program, record_type(type), "orderIndex", (uint32_t)fact.order);
-        if (role != 3) {
-            set_field(program, record_type(type), "operationSignature", (uint32_t)ids[signature]);
-            set_field(program, record_type(type), "classSignature", (uint32_t)ids[class]);
-        }
-        if (role == 2)
-            set_field(program, record_type(type), "cause", (uint32_t)ids[cause]);
+        set_field(program, type, "timestamp", (uint64_t)time);
+        set_field(program, type, "traceId", (uint64_t)trace);
+        set_field(program, type, "threadId", (uint64_t)trace);
+        set_field(program, type, "orderIndex", (uint32_t)fact.order);
+        if (fact.kind != STEP_OTHER)
+            set_names(program, type, signature, class, cause);
+        if (type->form == FORM_DATABASE)
+            fact.class = class_in(program, fact.signature);
+        set_field(program, type, "calleeOperationSignature", (uint32_t)ids[callee]);
+        set_field(program, type, "calleeClassSignature", (uint32_t)ids[callee_class]);
         fact.time = in_ns(side, time);
         fact.logged = logged == RECORD_NOT_LOGGED ? logged : in_ns(side, logged);
-        fact.digest = feed(program, side, type, logged);
-        expected_event(&program->expected, stream, side->run, trace, &fact);
+        fact.digest = feed(program, side, record_type_id(type), logged);
+        expected_event(&program->expected, trace_kind, stream, side->run, trace, &fact);
         time = (int64_t)((uint64_t)time + 1);
     }
 }
@@ -384,7 +431,11 @@ static void run(struct program *program)
         unsigned stream = byte / 32 % SIDES;
 
         if (operation < 20)
-            do_event(program, stream, operation / 5, repeat);
+            do_event(program, stream,
+                record_type(event_types[operation / 5][input_byte(&program->input) % 6]), repeat);
+        else if (operation == 31)
+            do_event(
+                program, stream, record_type(rare_types[input_byte(&program->input) % 12]), repeat);
         else if (operation < 23)
             do_execution(program, stream, repeat);
         else if (operation < 25)
@@ -426,6 +477,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     must(program.received.records == program.steps && program.received.others == program.others);
     must(assembler_pending(program.assembler) == 0);
     buffer_fini(&program.fields);
+    for (size_t i = 0; i < program.classes.count; i++)
+        free(program.classes.items[i]);
+    list_fini(&program.classes);
     received_fini(&program.received);
     expected_fini(&program.expected);
     assembler_free(program.assembler);

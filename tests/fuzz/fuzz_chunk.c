@@ -66,6 +66,8 @@ static void put(struct chunk *chunk, const struct step *step)
         must(chunk_put_execution(chunk, &execution, RECORD_NOT_LOGGED) == 0);
     else
         must(chunk_put(chunk, step->kind, step->argument, step->time, step->time) == 0);
+    if (step->kind == STEP_CALL || step->kind == STEP_BEGIN)
+        must(chunk_put_more(chunk, step->more) == 0);
 }
 
 static void must_be_same(const struct step *a, const struct step *b)
@@ -75,6 +77,7 @@ static void must_be_same(const struct step *a, const struct step *b)
     must(a->kind == b->kind && a->time == b->time);
     if (a->kind != STEP_EXECUTION) {
         must(a->argument == b->argument);
+        must((a->kind != STEP_CALL && a->kind != STEP_BEGIN) || a->more == b->more);
         return;
     }
     must(x->operation == y->operation && x->host == y->host && x->session == y->session);

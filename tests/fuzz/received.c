@@ -178,6 +178,7 @@ static void on_leave(void *context, struct call *call)
     comparison->left++;
     if (comparison->has_ties)
         return;
+    must(call->assumed == (expected->called_by != NULL));
     must(call->open == (!expected->ended || expected->made_up));
     if (!expected->ended)
         return;
@@ -258,7 +259,7 @@ static uint64_t compare_calls(
         events += chunk->events;
     }
     must(events == row->events && records == trace->records.count);
-    if (!is_open || trace->kind == TRACE_OF_EVENTS) {
+    if (!is_open || trace->kind != TRACE_OF_EXECUTIONS) {
         must(walk_end(walk) == 0);
         must(comparison.begun == trace->calls.count && comparison.left == comparison.begun);
     }
@@ -357,7 +358,8 @@ static void compare_row(const struct received *received, const struct expected_t
     const struct batch_trace *given)
 {
     const struct trace *row = &given->trace;
-    size_t calls = trace->kind == TRACE_OF_EVENTS ? trace->calls.count : trace->executions.count;
+    size_t calls =
+        trace->kind != TRACE_OF_EXECUTIONS ? trace->calls.count : trace->executions.count;
     size_t chunks = 0, failed = 0;
 
     for (size_t i = 0; i < received->chunks.count; i++)
@@ -370,7 +372,7 @@ static void compare_row(const struct received *received, const struct expected_t
     must(row->start == trace->start && row->end == trace->end);
     must(given->was_open == trace->was_open && row->run == trace->run);
     must((row->metadata != METADATA_NONE) == (trace->metadata != 0));
-    if (trace->finished || trace->kind == TRACE_OF_EVENTS)
+    if (trace->finished || trace->kind != TRACE_OF_EXECUTIONS)
         must(row->flaws == trace->flaws && row->depth == trace->depth);
 }
 
