@@ -184,6 +184,8 @@ static char *remark_of(const struct outline *outline, const json_t *row, size_t 
     free(clean);
     if (json_is_true(json_object_get(row, "open")))
         fputs("  (not ended)", out);
+    if (json_is_true(json_object_get(row, "assumed")))
+        fputs("  (assumed)", out);
     if (hidden > 0 && is_bare(row)) {
         units_count(hidden, figure);
         fprintf(out, "  (%s call%s below", figure, hidden == 1 ? "" : "s");
@@ -215,7 +217,7 @@ static void put_hidden(struct outline *outline, const json_t *of, unsigned level
 
 static int is_alike(const json_t *a, const json_t *b)
 {
-    static const char *const keys[] = {"operation_id", "host", "failed", "cause"};
+    static const char *const keys[] = {"operation_id", "host", "failed", "cause", "assumed"};
 
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
         if (!json_equal(json_object_get(a, keys[i]), json_object_get(b, keys[i])))

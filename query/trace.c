@@ -240,6 +240,7 @@ static json_t *node_of(struct look *look, const struct node *node)
     answer_put_text(
         &object, "cause", call->cause == 0 ? NULL : store_name(look->reader, call->cause));
     answer_put(&object, "open", json_boolean(call->open));
+    answer_put(&object, "assumed", json_boolean(call->assumed));
     answer_put(&object, "calls", answer_number(call->calls));
     answer_put(&object, "hidden_calls", answer_number(node->hidden_calls));
     answer_put(&object, "hidden_ns", answer_number(node->hidden_ns));
@@ -341,7 +342,7 @@ const struct verb verb_trace = {
     .limit = LIMIT,
     .limit_max = LIMIT_MAX,
     .rows = "call operation operation_id component host start_at duration_ns self_ns failed cause "
-            "open calls hidden_calls hidden_ns children",
+            "open assumed calls hidden_calls hidden_ns children",
     .answer = answer,
     .print = print,
 };

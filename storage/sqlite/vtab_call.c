@@ -11,7 +11,8 @@
 static const char declaration[] =
     "CREATE TABLE call(trace INTEGER, call INTEGER, parent INTEGER, operation TEXT, component TEXT,"
     " host TEXT, depth INTEGER, start_at INTEGER, duration_ns INTEGER, self_ns INTEGER,"
-    " failed INTEGER, cause TEXT, open INTEGER, calls INTEGER, operation_id INTEGER)";
+    " failed INTEGER, cause TEXT, open INTEGER, calls INTEGER, operation_id INTEGER,"
+    " assumed INTEGER)";
 
 enum table_column {
     TABLE_TRACE,
@@ -28,7 +29,8 @@ enum table_column {
     TABLE_CAUSE,
     TABLE_OPEN,
     TABLE_CALLS,
-    TABLE_OPERATION_ID
+    TABLE_OPERATION_ID,
+    TABLE_ASSUMED
 };
 
 struct cursor {
@@ -275,6 +277,9 @@ static int on_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int co
         break;
     case TABLE_OPERATION_ID:
         sqlite3_result_int64(context, call->operation);
+        break;
+    case TABLE_ASSUMED:
+        sqlite3_result_int(context, call->assumed);
         break;
     }
     return SQLITE_OK;

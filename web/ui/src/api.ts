@@ -88,6 +88,7 @@ export interface Call {
   failed: boolean;
   cause: string | null;
   open: boolean;
+  assumed: boolean; // only its caller's Call event tells of it
   calls: number;
   hidden_calls: number;
   hidden_ns: number;

@@ -27,6 +27,7 @@ export function CallPanel({ node, traceNs, focused, onFocus }: Props) {
       <dl class="facts">
         <Fact name="Total">
           {duration(c.duration_ns)} {c.open && <span class="state running">not ended</span>}
+          {c.assumed && <span class="state running">assumed</span>}
         </Fact>
         <Fact name="Self">{duration(c.self_ns)}</Fact>
         <Fact name="Of the trace">{percent(c.duration_ns / traceNs)}</Fact>
