@@ -260,7 +260,7 @@ class Documents(unittest.TestCase):
         return count
 
     CALL = dict(call=ID, operation=TEXT, operation_id=ID, component=TEXT, host=TEXT, start_at=AT, duration_ns=NS, self_ns=NS, failed=BOOL,
-                cause=NULL_OR[TEXT], open=BOOL, calls=COUNT, hidden_calls=COUNT, hidden_ns=NS)
+                cause=NULL_OR[TEXT], open=BOOL, assumed=BOOL, calls=COUNT, hidden_calls=COUNT, hidden_ns=NS)
 
     def test_trace(self):
         for trace in range(1, 9):
