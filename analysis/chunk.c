@@ -145,6 +145,22 @@ int chunk_put_extra(struct chunk *chunk, enum chunk_extra kind)
     return 0;
 }
 
+int chunk_put_ahead(struct chunk *chunk, enum chunk_extra kind)
+{
+    struct buffer *out = &chunk->parts[CHUNK_EXTRAS];
+
+    if (buffer_reserve(out, VARINT_MAX) < 0)
+        return -1;
+    buffer_put(out, (chunk->events - chunk->extra_at) << EXTRA_BITS | kind);
+    chunk->extra_at = chunk->events;
+    return 0;
+}
+
+void chunk_base(struct chunk *chunk, int64_t base)
+{
+    chunk->base = chunk->time = base;
+}
+
 static int64_t forward(int64_t time, uint64_t distance)
 {
     return (int64_t)((uint64_t)time + (uint64_t)unzigzag(distance));

@@ -47,8 +47,10 @@ enum chunk_extra {
                     trace's first) */
     EXTRA_TYPE,  /* it is not the kind's plain type: class name, then fields beyond the plain type's
                     as in EXTRA_FIELDS */
-    EXTRA_FIELDS /* count, then each as varint: bool and char as they are, other integers and enum
-                    zigzag, bits of f32 and f64, a string's name; arrays: count, then elements */
+    EXTRA_FIELDS,  /* count, then each as varint: bool and char as they are, other integers and enum
+                      zigzag, bits of f32 and f64, a string's name; arrays: count, then elements */
+    EXTRA_METADATA /* not of the record, but before it, or of none and behind the last: the trace's
+                      metadata is of a user's type; what follows is as with EXTRA_TYPE */
 };
 
 struct chunk {
@@ -117,6 +119,12 @@ int chunk_put_close(struct chunk *chunk, uint64_t count, int64_t time);
 /* Begins an extra of the record that was put last: what it adds is appended to the part
  * CHUNK_EXTRAS by the caller. */
 int chunk_put_extra(struct chunk *chunk, enum chunk_extra kind);
+
+/* Begins an extra that lies before the next record, if there will be one. 0 or -1. */
+int chunk_put_ahead(struct chunk *chunk, enum chunk_extra kind);
+
+/* The chunk, which has no record yet, goes on behind time `base`. */
+void chunk_base(struct chunk *chunk, int64_t base);
 
 /* Says that the first record's distance is from `base`; of a chunk that has lost nothing since
  * chunk_begin. */

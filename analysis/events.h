@@ -31,7 +31,7 @@ static inline int put_step(struct stream *stream, struct open_trace *trace, enum
 
     if (row->events++ == 0) {
         row->start = row->end = time;
-        chunk_begin(&trace->chunk, time);
+        chunk_base(&trace->chunk, time);
     }
     if (time > row->end)
         row->end = time;

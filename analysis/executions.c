@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "analysis/assembling.h"
+#include "analysis/events.h"
 
 #include <stdlib.h>
+
+#define PLAIN_EXECUTION 0xFFu /* the fields that a step says by itself */
 
 /* Traces of executions are known by run and trace id, whatever host they come from. Two with one
  * key take neighbours. The key under which the trace is, or that is free for it. */
@@ -74,7 +76,7 @@ static int keep(struct open_trace *trace, const struct execution *execution, int
         row->end = execution->tout;
         row->host = execution->host;
         row->session = execution->session;
-        chunk_begin(&trace->chunk, execution->tin);
+        chunk_base(&trace->chunk, execution->tin);
     }
     if (execution->tin < row->start)
         row->start = execution->tin;
@@ -157,6 +159,9 @@ int feed_execution(struct assembler *a, struct stream *stream, const struct reco
     if (keep(trace, &execution,
             record->logged == RECORD_NOT_LOGGED ? record->logged
                                                 : stream_time(stream, record->logged)) < 0)
+        return -1;
+    if (record_type_id(record->type) != RECORD_OPERATION_EXECUTION &&
+        event_put_type(a, stream, trace, record, PLAIN_EXECUTION) < 0)
         return -1;
     return executions_judge(a, trace);
 }

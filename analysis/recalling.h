@@ -27,6 +27,7 @@ struct records {
     struct records_losses losses;
     /* of the trace: */
     int64_t trace, unit;
+    struct trace row;
     int64_t order; /* of the record before */
     int lossy;     /* a chunk is lost: calls may be open that are not known */
     char error[200];

@@ -59,10 +59,48 @@ void records_losses(const struct records *records, struct records_losses *losses
     *losses = records->losses;
 }
 
-static int give_metadata(struct records *records, const struct trace *trace)
+/* Behind those that are known: fields that a user's type adds, from number `from` on. */
+static int put_added(
+    struct records *records, const struct record_type *type, unsigned from, struct reader *in)
+{
+    uint64_t said = reader_varint(in);
+
+    if (in->bad || said != type->field_count - from)
+        return recall_damaged(records);
+    for (unsigned i = from; i < type->field_count; i++)
+        if (recall_put_coded_field(records, type->fields[i].type, in) < 0)
+            return -1;
+    return 0;
+}
+
+/* The type that an extra names, which must have that role; NULL after the sentence is set. */
+static const struct record_type *take_type(
+    struct records *records, struct reader *in, enum record_role role)
+{
+    uint64_t name = reader_varint(in);
+    const struct record_type *type =
+        name > INT32_MAX ? NULL : records_type(records, (uint32_t)name);
+
+    if (type && type->role == role)
+        return type;
+    if (type || in->bad || name > INT32_MAX)
+        recall_damaged(records);
+    else
+        recall_unknown_type(records, (uint32_t)name);
+    return NULL;
+}
+
+/* `own`: what a user's type adds, or NULL. */
+static int give_metadata(struct records *records, const struct trace *trace, struct reader *own)
 {
     int application = (trace->metadata & ~METADATA_REMOTE) == METADATA_APPLICATION;
     int remote = trace->metadata & METADATA_REMOTE;
+    const struct record_type *type =
+        own ? take_type(records, own, ROLE_TRACE_METADATA)
+            : record_type(application ? RECORD_APPLICATION_TRACE_METADATA : RECORD_TRACE_METADATA);
+
+    if (type == NULL)
+        return -1;
 
     records->fields.size = 0;
     if (recall_put(records, 8, (uint64_t)trace->kieker_id) < 0 ||
@@ -71,21 +109,23 @@ static int give_metadata(struct records *records, const struct trace *trace)
         recall_put(records, 8, (uint64_t)(remote ? trace->kieker_id : trace->parent_kieker_id)) <
             0 ||
         recall_put(records, 4, (uint32_t)(remote ? -1 : trace->parent_order)) < 0 ||
-        (application && recall_put_name(records, trace->application) < 0))
+        (application && recall_put_name(records, trace->application) < 0) ||
+        (own && put_added(records, type, META_PARENT_ORDER + 1, own) < 0))
         return -1;
-    return recall_give(records,
-        record_type(application ? RECORD_APPLICATION_TRACE_METADATA : RECORD_TRACE_METADATA),
-        trace->metadata_logged);
+    return recall_give(records, type, trace->metadata_logged);
 }
 
 int records_begin(struct records *records, const struct trace *trace, int64_t unit)
 {
     records->trace = trace->kieker_id;
+    records->row = *trace;
     records->unit = unit;
     records->order = -1;
     records->lossy = 0;
     records->open.count = 0;
-    return trace->metadata == METADATA_NONE ? 0 : give_metadata(records, trace);
+    if (trace->metadata == METADATA_NONE || (trace->metadata & ~METADATA_REMOTE) == METADATA_OWN)
+        return 0;
+    return give_metadata(records, trace, NULL);
 }
 
 void records_lose(struct records *records, uint64_t events)
@@ -136,6 +176,19 @@ static int64_t take_logged(struct beside *beside, int64_t time)
         return RECORD_NOT_LOGGED;
     beside->lag = (int64_t)((uint64_t)beside->lag + (uint64_t)unzigzag(value - 1));
     return (int64_t)((uint64_t)time + (uint64_t)beside->lag);
+}
+
+/* Metadata of a user's type, which lies before the record under way. 0, 1 or -1 as records_feed. */
+static int take_metadata(struct records *records, struct beside *beside)
+{
+    int result;
+
+    if (!has_extra(beside, EXTRA_METADATA))
+        return 0;
+    result = give_metadata(records, &records->row, &beside->extras);
+    if (result >= 0)
+        next_extra(beside);
+    return result;
 }
 
 static void take_order(struct records *records, struct beside *beside)
@@ -278,14 +331,18 @@ static int give_other(struct records *records, struct beside *beside, const stru
     return recall_give(records, type, logged);
 }
 
-static int give_execution(
-    struct records *records, const struct execution *execution, int64_t logged)
+static int give_execution(struct records *records, struct beside *beside,
+    const struct execution *execution, int64_t logged)
 {
     const struct known_operation *operation = recall_operation_of(records, execution->operation);
+    const struct record_type *type = record_type(RECORD_OPERATION_EXECUTION);
+    int typed = has_extra(beside, EXTRA_TYPE);
 
     records->fields.size = 0;
     if (operation == NULL)
         return recall_damaged(records);
+    if (typed && (type = take_type(records, &beside->extras, ROLE_EXECUTION)) == NULL)
+        return -1;
     if (recall_put_name(records, operation->signature) < 0 ||
         recall_put_name(records, execution->session) < 0 ||
         recall_put(records, 8, (uint64_t)records->trace) < 0 ||
@@ -293,9 +350,12 @@ static int give_execution(
         recall_put(records, 8, (uint64_t)recall_in_units(records, execution->tout)) < 0 ||
         recall_put_name(records, execution->host) < 0 ||
         recall_put(records, 4, (uint32_t)execution->eoi) < 0 ||
-        recall_put(records, 4, (uint32_t)execution->ess) < 0)
+        recall_put(records, 4, (uint32_t)execution->ess) < 0 ||
+        (typed && put_added(records, type, EXEC_ESS + 1, &beside->extras) < 0))
         return -1;
-    return recall_give(records, record_type(RECORD_OPERATION_EXECUTION), logged);
+    if (typed)
+        next_extra(beside);
+    return recall_give(records, type, logged);
 }
 
 /* Calls end without a record. */
@@ -315,9 +375,12 @@ static int take_step(struct records *records, struct beside *beside, const struc
 
     if (step->kind == STEP_CLOSE)
         return close_calls(records, step->argument);
+    result = take_metadata(records, beside);
+    if (result != 0)
+        return result;
     logged = take_logged(beside, step->time);
     if (step->kind == STEP_EXECUTION) {
-        result = give_execution(records, &step->execution, logged);
+        result = give_execution(records, beside, &step->execution, logged);
     } else {
         take_order(records, beside);
         plain.order = (int32_t)records->order;
@@ -347,6 +410,8 @@ int records_feed(struct records *records, const struct chunk_view *chunk)
         if (result >= 0 && (beside.extras.bad || beside.logged.bad))
             result = recall_damaged(records);
     }
+    if (result == 0) /* it came behind the last record */
+        result = take_metadata(records, &beside);
     if (result < 0) {
         records->order = order;
         records_lose(records, chunk->events > beside.number ? chunk->events - beside.number : 0);

@@ -4,12 +4,11 @@
  * chunks, and those of no trace. They look as if they had come over the wire, field for field, and
  * a trace's are in their order. What cannot be told any more:
  *   - how the records of different traces were mixed, and where among its own a trace's metadata
- *     was (it is given first); a second one of a trace is not kept (counter second_metadata);
+ *     was (it is given first, unless it is of a user's type); a second one of a trace is not kept
+ * (counter second_metadata);
  *   - by which of several streams an operation execution came: all are given to its trace's;
  *   - ids of a registry: a string that was never announced is "<?ID>"; and what an older Kieker
  *     called a class, which has its present name;
- *   - fields that a user's type adds to a trace's metadata or to an operation execution, and that
- *     it was such a type;
  *   - a time before its stream said (KiekerMetadataRecord) in which unit it counts, if that was not
  *     the one that its size told;
  *   - texts beyond the model's bounds (counter names_refused).

@@ -193,7 +193,7 @@ static int is_sound(const struct assembler *a, const struct trace *row)
            row->run < model->runs.count && row->host < model->names.count &&
            row->session < model->names.count && row->application < model->names.count &&
            row->root < model->paths.count && row->kind <= TRACE_OF_THREAD &&
-           (row->metadata & ~METADATA_REMOTE) <= METADATA_APPLICATION && row->flaws >> FLAWS == 0;
+           (row->metadata & ~METADATA_REMOTE) <= METADATA_OWN && row->flaws >> FLAWS == 0;
 }
 
 /* It ends as far as it can be told. */

@@ -37,7 +37,12 @@ enum trace_kind {
 };
 
 /* How its metadata came. */
-enum trace_metadata { METADATA_NONE, METADATA_TRACE, METADATA_APPLICATION };
+enum trace_metadata {
+    METADATA_NONE,
+    METADATA_TRACE,
+    METADATA_APPLICATION,
+    METADATA_OWN /* of a user's type: what it has beside the row is an extra, EXTRA_METADATA */
+};
 
 /* Added to it: the metadata named no parent (it was the trace itself, and no order index), so that
  * it is the one that a BeforeReceivedRemoteEvent names. */

@@ -290,6 +290,23 @@ int trace_finish_all(struct assembler *a, struct stream *stream)
     return 0;
 }
 
+/* What a user's type adds to a TraceMetadata, and to the row. */
+static int own_metadata(struct assembler *a, struct stream *stream, struct open_trace *trace,
+    const struct record *record)
+{
+    struct buffer *extras = &trace->chunk.parts[CHUNK_EXTRAS];
+    int application = record_type_field(record->type, "applicationName", FIELD_STR);
+
+    if (application >= 0)
+        trace->row.application = field_name(stream, record, (unsigned)application);
+    trace->row.metadata = METADATA_OWN;
+    if (chunk_put_ahead(&trace->chunk, EXTRA_METADATA) < 0 ||
+        buffer_reserve(extras, VARINT_MAX) < 0)
+        return -1;
+    buffer_put(extras, type_stored(a, record->type));
+    return fields_code(stream, record, (UINT64_C(1) << (META_PARENT_ORDER + 1)) - 1, extras);
+}
+
 /* A TraceMetadata (or ApplicationTraceMetadata): announces a trace, or comes late. */
 int trace_metadata(struct assembler *a, struct stream *stream, const struct record *record)
 {
@@ -322,5 +339,7 @@ int trace_metadata(struct assembler *a, struct stream *stream, const struct reco
         row->application = field_name(stream, record, META_PARENT_ORDER + 1);
         row->metadata = METADATA_APPLICATION;
     }
+    if (record_type_id(record->type) == RECORD_TYPES && own_metadata(a, stream, trace, record) < 0)
+        return -1;
     return kin_note_child(a, trace);
 }

@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """A user's own record types, with no rebuild: taught to a collector by --records, sent by a client over TCP, stored, asked for by
 kieker-query and the API, exported in every form, and imported again. What is stored is read without the file that taught it."""
+import collections
 import csv
+import glob
 import io
 import json
 import os
-import re
 import shutil
 import socket
 import sqlite3
 import struct
 import subprocess
 import tempfile
+import time
 import unittest
 import urllib.request
 
@@ -219,6 +221,118 @@ class Taught(unittest.TestCase):
         connection.close()
         self.assertEqual(texts, ["shop.Sold(long timestamp, string hostname, string region, int number, float[] prices, "
                                  "enum{SMALL MEDIUM HUGE} size, double total, boolean gift, string note)"])
+
+    def export(self, form, *options):
+        out = os.path.join(self.room.path, form + "".join(options))
+        self.room.query("export", "--to", form, "--out", out, *options)
+        return out
+
+    def test_every_form_exports_what_is_in_traces(self):
+        for form, said in (("chrome", "get_book"), ("folded", "shop.Catalog"), ("speedscope", "search_book"), ("otlp-json", "get_book"),
+                           ("csv", "search_book")):
+            with open(self.export(form)) as text:
+                self.assertIn(said, text.read(), form)
+
+    def test_a_kieker_log_has_every_record_field_for_field(self):
+        path = glob.glob(os.path.join(self.export("kieker"), "*"))[0]
+        with open(os.path.join(path, "kieker.map")) as lines:
+            names = dict(line.rstrip("\n").split("=", 1) for line in lines)
+        found = collections.defaultdict(list)
+        for name in sorted(glob.glob(os.path.join(path, "*.dat"))):
+            with open(name) as lines:
+                for line in lines:
+                    number, _, *fields = line.rstrip("\n").split(";")
+                    found[names[number]].append(fields)
+        self.assertEqual(found["shop.Request"], [["1", "7", "session", "web-1", "-1", "-1", "acme", "3"]])
+        self.assertEqual(found["shop.Entered"], [[str(START), "1", "0", SEARCH[1], SEARCH[0], "anna", "3", "1", "2", "3"]])
+        self.assertEqual(found["shop.Left"], [[str(START + 3 * MS), "1", "3", SEARCH[1], SEARCH[0], "4096"]])
+        self.assertEqual(sorted(fields[8:] for fields in found["shop.Done"]), [["77", "2", "fast", "cached"], ["99", "0"]])
+        self.assertEqual(len(found["shop.Sold"]), COUNT)
+        self.assertIn([sold(2)["at"], "web-0", "north", "2", "2", "2.5", "2.5", "2", "2.5", "false", "note 2"], found["shop.Sold"])
+
+    def test_a_log_is_imported_again(self):
+        for form in ("kieker", "kieker-binary"):
+            again = Room()
+            try:
+                own = [self.export(form, "--compress", "gzip"), "--records", ",".join(again.files)]
+                again.query("import", *own)
+                self.assertEqual(again.rows("records", "Sold"), self.room.rows("records", "Sold"))
+                self.assertEqual([row["duration_ns"] for row in again.rows("traces")], [3 * MS] * 2)
+                texts = []
+                for room in (self.room, again):
+                    out = os.path.join(again.path, "compare-%d" % len(texts))
+                    room.query("export", "--to", "kieker", "--out", out)
+                    lines = []
+                    for name in glob.glob(os.path.join(out, "*", "*.dat")):
+                        with open(name) as text:
+                            lines += [line.split(";", 2)[2] for line in text if "web-" in line or "anna" in line or "4096" in line]
+                    texts.append(sorted(lines))
+                self.assertGreater(len(texts[0]), 2 * COUNT)
+                self.assertEqual(texts[0], texts[1])
+            finally:
+                again.close()
+
+
+class Teaching(unittest.TestCase):
+    """Each with a database of its own."""
+
+    def setUp(self):
+        self.room = Room()
+        self.addCleanup(self.room.close)
+
+    def fails(self, *options):
+        answer = subprocess.run([os.environ["KIEKER_COLLECTOR"], "--port", "0", "--http-port", "0", "--database", self.room.database] +
+                                list(options), stderr=subprocess.PIPE, universal_newlines=True, timeout=fixture.PATIENCE)
+        self.assertNotEqual(answer.returncode, 0)
+        return answer.stderr
+
+    def send(self, collector, client):
+        with socket.create_connection(("127.0.0.1", collector.port)) as connection:
+            connection.sendall(client.bytes)
+
+    def test_a_mistake_is_named_by_file_line_and_column(self):
+        bad = self.room.write("bad.irl", "package x\nentity Bad {\n  Strin name\n}\n")
+        for more in ([], ["--check-config"]):
+            self.assertIn(bad + ":3:3: there is no type Strin", self.fails("--records", bad, *more))
+        self.assertIn("nowhere.irl", self.fails("--records", "nowhere.irl"))
+
+    def test_an_unknown_class_ends_the_stream_and_says_how_to_teach_it(self):
+        collector = self.room.collector()
+        client = Client()
+        send_sold(client, 1)
+        self.send(collector, client)
+        collector.wait(lambda: "teaches it" in collector.said(), "does not say what is unknown")
+        self.assertRegex(collector.said(), r'unknown record type \(\d+\) shop\.Sold: --records FILE\.irl teaches it')
+        collector.stop()
+
+    def test_a_collector_goes_on_without_the_file(self):
+        """With the layout in use last; records of one layout more stay as they came."""
+        files = ",".join(self.room.files)
+        layouts = [("", "qiii" + "i" + "id?i", ()), ("  int later", "qiii" + "i" + "id?ii", (4711,))]
+        for turn, (field, layout, more) in enumerate(layouts):
+            self.room.write("own.irl", OWN.replace("transient int cache", "transient int cache" + field))
+            for options in (["--records", files], []):
+                collector = self.room.collector(*options)
+                client = Client()
+                client.record("shop.Sold", layout, START + turn * MS, "web-1", "north", turn, 0, 1, 2.5, True, "a note", *more)
+                collector.take(client)
+                collector.stop()
+        rows = self.room.rows("records")
+        self.assertEqual([(row["type"], row["records"], len(row["fields"])) for row in rows], [("shop.Sold", 2, 8), ("shop.Sold", 2, 9)])
+        rows = self.room.rows("records", "Sold")
+        self.assertEqual([(row["number"], row["later"], row["size"]) for row in rows], [(1, 4711, "MEDIUM")] * 2 + [(0, None, "MEDIUM")] * 2)
+
+    def test_what_is_too_old_goes(self):
+        collector = self.room.collector("--records", ",".join(self.room.files), "--retain-age", "1d")
+        client = Client()
+        send_all(client)
+        now = time.time_ns()
+        client.record("shop.Sold", "qiii" + "i" + "id?i", now, "web-9", "south", 9, 0, 0, 9.5, False, "of now")
+        self.send(collector, client)
+        collector.wait(lambda: [row["note"] for row in (self.room.rows("records", "Sold") if collector.records() else [])] == ["of now"],
+                       "does not let old records go")
+        self.assertEqual([(row["type"], row["records"]) for row in self.room.rows("records")], [("shop.Sold", 1)])
+        collector.stop()
 
 
 if __name__ == "__main__":
