@@ -16,21 +16,46 @@ static const char *const words[FIELD_TYPES] = {[FIELD_BOOL] = "boolean",
     [FIELD_STR] = "string",
     [FIELD_ENUM] = "enum"};
 
-/* The roles by their words, and the type with whose fields a type of that role begins. */
-static const struct {
+/* Roles and forms by their words, and the type with whose fields one of that role and form begins.
+ */
+static const struct part {
+    enum record_role role;
+    enum record_form form;
     const char *word;
     enum record_id like;
     unsigned fields;
-} roles[] = {
-    [ROLE_OTHER] = {"", RECORD_EMPTY, 0},
-    [ROLE_METADATA] = {"metadata", RECORD_KIEKER_METADATA, 8},
-    [ROLE_TRACE_METADATA] = {"trace-metadata", RECORD_TRACE_METADATA, 6},
-    [ROLE_BEFORE] = {"before", RECORD_BEFORE_OPERATION, 5},
-    [ROLE_AFTER] = {"after", RECORD_AFTER_OPERATION, 5},
-    [ROLE_FAILED] = {"failed", RECORD_AFTER_OPERATION_FAILED, 6},
-    [ROLE_TRACE_EVENT] = {"trace-event", RECORD_TIMESTAMP, 1},
-    [ROLE_EXECUTION] = {"execution", RECORD_OPERATION_EXECUTION, 8},
+} parts[] = {
+    {ROLE_OTHER, FORM_OPERATION, "", RECORD_EMPTY, 0},
+    {ROLE_METADATA, FORM_OPERATION, "metadata", RECORD_KIEKER_METADATA, 8},
+    {ROLE_TRACE_METADATA, FORM_OPERATION, "trace-metadata", RECORD_TRACE_METADATA, 6},
+    {ROLE_BEFORE, FORM_OPERATION, "before", RECORD_BEFORE_OPERATION, 5},
+    {ROLE_AFTER, FORM_OPERATION, "after", RECORD_AFTER_OPERATION, 5},
+    {ROLE_FAILED, FORM_OPERATION, "failed", RECORD_AFTER_OPERATION_FAILED, 6},
+    {ROLE_CALL, FORM_OPERATION, "call", RECORD_CALL_OPERATION, 7},
+    {ROLE_REMOTE, FORM_OPERATION, "remote", RECORD_BEFORE_RECEIVED_REMOTE, 5},
+    {ROLE_TRACE_EVENT, FORM_OPERATION, "trace-event", RECORD_TIMESTAMP, 1},
+    {ROLE_THREAD, FORM_OPERATION, "thread", RECORD_THREAD_META_DATA, 2},
+    {ROLE_EXECUTION, FORM_OPERATION, "execution", RECORD_OPERATION_EXECUTION, 8},
+    {ROLE_BEFORE, FORM_CONSTRUCTOR, "constructor-before", RECORD_BEFORE_CONSTRUCTOR, 5},
+    {ROLE_AFTER, FORM_CONSTRUCTOR, "constructor-after", RECORD_AFTER_CONSTRUCTOR, 5},
+    {ROLE_FAILED, FORM_CONSTRUCTOR, "constructor-failed", RECORD_AFTER_CONSTRUCTOR_FAILED, 6},
+    {ROLE_CALL, FORM_CONSTRUCTOR, "constructor-call", RECORD_CALL_CONSTRUCTOR, 7},
+    {ROLE_BEFORE, FORM_THREAD, "thread-before", RECORD_BEFORE_THREAD_BASED, 5},
+    {ROLE_AFTER, FORM_THREAD, "thread-after", RECORD_AFTER_THREAD_BASED, 5},
+    {ROLE_FAILED, FORM_THREAD, "thread-failed", RECORD_AFTER_FAILED_THREAD_BASED, 6},
+    {ROLE_BEFORE, FORM_DATABASE, "database-before", RECORD_BEFORE_DATABASE, 6},
+    {ROLE_AFTER, FORM_DATABASE, "database-after", RECORD_AFTER_DATABASE, 6},
+    {ROLE_FAILED, FORM_DATABASE, "database-failed", RECORD_DATABASE_FAILED, 5},
 };
+#define PARTS (sizeof(parts) / sizeof(parts[0]))
+
+static const struct part *part_of(const struct record_type *type)
+{
+    for (size_t i = 0; i < PARTS; i++)
+        if (parts[i].role == type->role && parts[i].form == type->form)
+            return &parts[i];
+    return NULL;
+}
 
 const char *layout_word(enum record_field_type type)
 {
@@ -60,15 +85,15 @@ const char *layout_literal(const char *literals, uint32_t number, size_t *length
 
 char *layout_write(const struct record_type *type)
 {
+    const struct part *part = part_of(type);
     char *text = NULL;
     size_t size;
-    FILE *out = open_memstream(&text, &size);
+    FILE *out = part ? open_memstream(&text, &size) : NULL;
     int failed;
 
     if (out == NULL)
         return NULL;
-    fprintf(
-        out, "%s%s%s(", type->name, type->role == ROLE_OTHER ? "" : ":", roles[type->role].word);
+    fprintf(out, "%s%s%s(", type->name, *part->word ? ":" : "", part->word);
     for (unsigned i = 0; i < type->field_count; i++) {
         const struct record_field *field = &type->fields[i];
 
@@ -138,11 +163,12 @@ static int take_field(struct rest *rest, struct record_field *field)
 /* Whether the fields are there from which traces are made, where they are looked for. */
 static int suits_role(const struct record_type *type)
 {
-    const struct record_type *like = record_type(roles[type->role].like);
+    const struct part *part = part_of(type);
+    const struct record_type *like = record_type(part->like);
 
-    if (type->field_count < roles[type->role].fields)
+    if (type->field_count < part->fields)
         return 0;
-    for (unsigned i = 0; i < roles[type->role].fields; i++)
+    for (unsigned i = 0; i < part->fields; i++)
         if (type->fields[i].type != like->fields[i].type)
             return 0;
     if (type->role != ROLE_TRACE_EVENT)
@@ -162,13 +188,15 @@ static int read_into(struct record_type *type, struct record_field *fields, char
     if (type->name == NULL)
         return -1;
     if (end == ':') {
-        char *role = take_until(&rest, "(", &end);
+        const char *word = take_until(&rest, "(", &end);
+        size_t i = 1;
 
-        while (type->role <= ROLE_EXECUTION &&
-               (role == NULL || strcmp(role, roles[type->role].word) != 0))
-            type->role++;
-        if (type->role > ROLE_EXECUTION || type->role == ROLE_OTHER)
+        while (i < PARTS && (word == NULL || strcmp(word, parts[i].word) != 0))
+            i++;
+        if (i == PARTS)
             return -1;
+        type->role = parts[i].role;
+        type->form = parts[i].form;
     }
     for (more = !take(&rest, ")"); more > 0; type->field_count++)
         if (type->field_count == RECORD_FIELDS_MAX ||

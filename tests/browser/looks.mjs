@@ -18,6 +18,7 @@ function pages(state) {
     ["architecture", "/architecture", ".graph .node"],
     ["edge", `/architecture${edge}`, '[data-testid="edge-traces"] a'],
     ["tree", "/tree", ".grid .body .row[data-key]"],
+    ["records", "/records", ".values td"],
     ["filtered", "/traces?op=there-is-no-such-operation&min=1ns", ".drops button"],
     ["nowhere", "/nowhere", "main h1"],
   ];

@@ -181,7 +181,30 @@ export interface Minute {
   max_ns: number;
 }
 
-export type Verb = "status" | "runs" | "traces" | "trace" | "operations" | "graph" | "tree" | "latency" | "probes";
+export interface RecordType {
+  type: string;
+  records: number;
+  first_at: string;
+  last_at: string;
+  fields: { name: string; type: string; number: boolean; splits: boolean }[];
+}
+
+/** What a field of records was in a step of time. */
+export interface Step {
+  at: string;
+  field: string;
+  by: string; // of what: "web-1 cpu0"
+  records: number;
+  min: number;
+  mean: number;
+  max: number;
+}
+
+export interface SeriesAnswer extends Answer<Step> {
+  bucket_ns: number; // the width of a step
+}
+
+export type Verb = "status" | "runs" | "traces" | "trace" | "operations" | "graph" | "tree" | "latency" | "probes" | "records";
 export type Params = Record<string, string>;
 
 /** Which filters a verb understands; the chips of the others are shown as not applied. */
@@ -196,6 +219,7 @@ const TAKES: Record<Verb, readonly string[] | "all"> = {
   tree: AGGREGATE,
   latency: AGGREGATE,
   probes: [],
+  records: ["run", "since", "until"],
 };
 
 export function takes(verb: Verb, key: string): boolean {

@@ -11,7 +11,16 @@ import { token, useTheme } from "./theme.ts";
 declare const PLOTTER: string; // its hashed name, put in by the build
 
 type Plotter = typeof import("./plot.ts");
-let plotter: Promise<Plotter> | null = null;
+let loaded: Promise<Plotter> | null = null;
+
+/** The plotter, fetched once; who comes after a failure tries again. */
+export function plotter(): Promise<Plotter> {
+  loaded ??= (import(PLOTTER) as Promise<Plotter>).catch((e) => {
+    loaded = null;
+    throw e;
+  });
+  return loaded;
+}
 
 interface Props {
   rows: readonly Minute[];
@@ -43,8 +52,7 @@ export function LatencyChart({ rows, of, height = 210, onSelect }: Props) {
     const show = (at: number | null) => {
       if (readout.current) readout.current.textContent = said(now.current.rows, at);
     };
-    plotter ??= import(PLOTTER) as Promise<Plotter>;
-    plotter.then(
+    plotter().then(
       (p) => {
         if (gone || !box.current) return;
         plot.current = p.plot(box.current, {
@@ -57,7 +65,7 @@ export function LatencyChart({ rows, of, height = 210, onSelect }: Props) {
         });
         setMade((n) => n + 1);
       },
-      () => (plotter = null), // the next chart tries again; the numbers below stand without it
+      () => undefined, // the numbers below stand without it
     );
     return () => {
       gone = true;

@@ -23,6 +23,7 @@ const SHAPES: Partial<Record<Place["page"], Shape>> = {
   architecture: { verb: "graph", options: ["level"] },
   tree: { verb: "tree", options: ["op"] },
   probes: { verb: "probes", options: [] },
+  records: { verb: "records", options: [], argument: "type" },
 };
 
 /** `server`: where this page comes from; so the command answers the same wherever it is typed. */

@@ -24,6 +24,13 @@ function three(x: number): string {
 const UNITS = [[1e9, "s"], [1e6, "ms"], [1e3, "µs"], [1, "ns"]] as const;
 
 /** Nanoseconds → "1.23 ms"; whole minutes and hours are spelled "2 min 5 s". */
+const FIGURE = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 4 });
+
+/** Any number of a record: "0.25", "12.5M". */
+export function figure(n: number): string {
+  return n !== 0 && Math.abs(n) < 1e-4 ? n.toExponential(2) : FIGURE.format(n);
+}
+
 export function duration(ns: number | null | undefined): string {
   if (ns === null || ns === undefined) return "–";
   if (ns < 0) return "−" + duration(-ns);

@@ -17,6 +17,7 @@ import { OperationPage } from "./pages/operation.tsx";
 import { Operations } from "./pages/operations.tsx";
 import { Overview } from "./pages/overview.tsx";
 import { ProbesPage } from "./pages/probes.tsx";
+import { Records } from "./pages/records.tsx";
 import { TracePage } from "./pages/trace.tsx";
 import { Traces } from "./pages/traces.tsx";
 import { SearchBox } from "./search.tsx";
@@ -32,6 +33,7 @@ const NAV: readonly [Page, string, readonly Page[]][] = [
   ["architecture", "Architecture", []],
   ["tree", "Call tree", []],
   ["probes", "Probes", []],
+  ["records", "Records", []],
 ];
 
 /** Which verb answers a page: tells which chips take effect on it. */
@@ -44,6 +46,7 @@ const VERB: Record<Place["page"], Verb> = {
   architecture: "graph",
   tree: "tree",
   probes: "probes",
+  records: "records",
   nowhere: "status",
 };
 
@@ -65,6 +68,8 @@ function Content({ at }: { at: Place }) {
       return <CallTree at={at} />;
     case "probes":
       return <ProbesPage />;
+    case "records":
+      return <Records at={at} />;
     default:
       return (
         <div class="page">

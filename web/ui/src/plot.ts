@@ -3,8 +3,8 @@
 
 import uPlot from "uplot";
 import type { Minute } from "./api.ts";
-import { atToMs, duration, time } from "./format.ts";
-import { LINES, type Plot, type PlotRequest } from "./plotlines.ts";
+import { atToMs, duration, figure, time } from "./format.ts";
+import { COLORS, LINES, type FieldPlot, type FieldPlotRequest, type Lines, type Plot, type PlotRequest } from "./plotlines.ts";
 
 const MINUTE_S = 60;
 const STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 360, 720, 1440, 2880, 10080, 43200].map((min) => min * MINUTE_S);
@@ -99,6 +99,66 @@ export function plot(into: HTMLElement, request: PlotRequest): Plot {
   const u = new uPlot(options(request, request.onCursor), columns(request.rows) as uPlot.AlignedData, into);
   return {
     setRows: (rows) => u.setData(columns(rows) as uPlot.AlignedData),
+    setSize: (width, height) => u.setSize({ width, height }),
+    destroy: () => u.destroy(),
+  };
+}
+
+/** A pause of all lines becomes a gap; where only others have a value, a line goes on. */
+export function aligned(l: Lines): (number | null | undefined)[][] {
+  const out: (number | null | undefined)[][] = [[], ...l.lines.map(() => [])];
+  l.at.forEach((s, i) => {
+    const before = l.at[i - 1];
+    if (before !== undefined && s - before > l.step * 2.5) {
+      out[0]!.push(before + l.step);
+      l.lines.forEach((_, n) => out[n + 1]!.push(null));
+    }
+    out[0]!.push(s);
+    l.lines.forEach((line, n) => out[n + 1]!.push(line.values[i] ?? undefined));
+  });
+  return out;
+}
+
+export function plotField(into: HTMLElement, lines: Lines, r: FieldPlotRequest): FieldPlot {
+  let shown = lines;
+  const thin = { stroke: r.color("line"), width: 1 };
+  const axis = { stroke: r.color("muted"), grid: thin, ticks: thin, font: "12px system-ui, sans-serif" };
+  const options: uPlot.Options = {
+    width: r.width,
+    height: r.height,
+    legend: { show: false },
+    cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
+    scales: { x: { time: true } },
+    axes: [
+      { ...axis, values: (u, at) => (at.length > 1 && at[1]! - at[0]! < MINUTE_S ? at.map((s) => time(String(Math.round(s)) + "000000000", s * 1000).slice(0, 8)) : clock(u, at)) },
+      { ...axis, size: 58, values: (_u, at) => at.map(figure) },
+    ],
+    series: [
+      {},
+      ...lines.lines.map((line, i) => ({
+        label: line.name,
+        stroke: r.color(COLORS[i] ?? "line-1"),
+        width: 1.5,
+        spanGaps: false,
+        points: { size: 4, fill: r.color(COLORS[i] ?? "line-1") },
+      })),
+    ],
+    hooks: {
+      setCursor: [
+        (u) => {
+          const s = u.cursor.idx == null ? null : u.data[0][u.cursor.idx];
+          const i = s == null ? -1 : shown.at.indexOf(s);
+          r.onCursor(i < 0 ? null : i);
+        },
+      ],
+    },
+  };
+  const u = new uPlot(options, aligned(lines) as uPlot.AlignedData, into);
+  return {
+    setLines: (next) => {
+      shown = next;
+      u.setData(aligned(next) as uPlot.AlignedData);
+    },
     setSize: (width, height) => u.setSize({ width, height }),
     destroy: () => u.destroy(),
   };

@@ -9,6 +9,28 @@ export const LINES = [
   ["p99", "p99_ns", "line-3"],
 ] as const;
 
+/** Of the lines of a field, in order; there are no more. */
+export const COLORS = ["line-1", "line-2", "line-3", "line-4", "line-5", "line-6"] as const;
+
+export interface Lines {
+  at: number[]; // s
+  step: number; // s between two of them, where nothing is missing
+  lines: { name: string; values: (number | null)[] }[];
+}
+
+export interface FieldPlotRequest {
+  width: number;
+  height: number;
+  color(token: string): string;
+  onCursor(index: number | null): void;
+}
+
+export interface FieldPlot {
+  setLines(lines: Lines): void;
+  setSize(width: number, height: number): void;
+  destroy(): void;
+}
+
 export interface PlotRequest {
   rows: readonly Minute[];
   width: number;

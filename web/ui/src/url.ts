@@ -4,7 +4,7 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { FILTER_KEYS, pickFilter, type Filter } from "./filter.ts";
 
-export const PAGES = ["overview", "traces", "trace", "operations", "operation", "architecture", "tree", "probes"] as const;
+export const PAGES = ["overview", "traces", "trace", "operations", "operation", "architecture", "tree", "probes", "records"] as const;
 export type Page = (typeof PAGES)[number];
 
 export interface Place {
