@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "record/irl.h"
+#include "record/layout.h"
 #include "record/record.h"
 
 #include <check.h>
@@ -129,6 +130,41 @@ START_TEST(test_extending_a_type_of_kieker_keeps_its_role)
 }
 END_TEST
 
+/* Every type, and so every role and form, is the same when it is read from its layout. */
+START_TEST(test_a_layout_says_all_of_a_type)
+{
+    const struct record_type *type = record_type((enum record_id)_i);
+    char *text = layout_write(type), *again;
+    struct record_type *read;
+
+    ck_assert_ptr_nonnull(text);
+    read = layout_read(text, strlen(text));
+    ck_assert_msg(read != NULL, "%s", text);
+    ck_assert_int_eq(read->role, type->role);
+    ck_assert_int_eq(read->form, type->form);
+    ck_assert_uint_eq(read->size, type->size);
+    ck_assert_int_eq(read->timestamp, type->timestamp);
+    ck_assert_uint_eq(layout_class(text, strlen(text)), strlen(type->name));
+    again = layout_write(read);
+    ck_assert_str_eq(text, again);
+    for (size_t length = 0; length < strlen(text); length++)
+        layout_free(layout_read(text, length)); /* half of it is none, and no harm */
+    layout_free(read);
+    free(again);
+    free(text);
+}
+END_TEST
+
+START_TEST(test_what_is_no_layout_is_refused)
+{
+    static const char *const texts[] = {"", ")", "a.B", "a.B(long)", "a.B(long x", "a.B(strin x)",
+        "a.B(long x,int y)", "a.B:nothing(long x)", "a.B:before(long timestamp)", "a.B(long x))",
+        "a.B:(long x)", "a.B(enum{} x)", ":before()", "a.B:trace-event(long timestamp)"};
+
+    ck_assert_ptr_null(layout_read(texts[_i], strlen(texts[_i])));
+}
+END_TEST
+
 START_TEST(test_kieker_types_may_be_there_again)
 {
     ck_assert_str_eq(read_one("package kieker.common.record.misc\n"
@@ -218,6 +254,8 @@ int main(void)
     tcase_add_test(cases, test_inheritance_puts_fields_in_the_order_of_the_wire);
     tcase_add_test(cases, test_extending_a_type_of_kieker_keeps_its_role);
     tcase_add_test(cases, test_kieker_types_may_be_there_again);
+    tcase_add_loop_test(cases, test_a_layout_says_all_of_a_type, 0, RECORD_TYPES);
+    tcase_add_loop_test(cases, test_what_is_no_layout_is_refused, 0, 14);
     tcase_add_loop_test(
         cases, test_errors_name_line_and_column, 0, (int)(sizeof(wrong) / sizeof(wrong[0])));
     tcase_add_test(cases, test_bounds);
