@@ -93,8 +93,8 @@ static int take_call(
     struct assembler *a, struct stream *stream, struct open_trace *trace, const struct event *event)
 {
     const struct record *record = event->record;
+    unsigned constructor = record->type->form == FORM_CONSTRUCTOR;
     struct resolved caller, callee;
-    struct frame *frame;
 
     if (resolve(stream, record, EVENT_OPERATION, EVENT_CLASS, trace->row.host, &caller) < 0 ||
         resolve(
@@ -106,14 +106,16 @@ static int take_call(
         trace->row.flaws |= FLAW_TOO_DEEP;
         return event_put_other(a, stream, trace, event);
     }
-    frame = event_frame(a, trace, &callee, event);
-    if (frame == NULL)
+    if (event_add_frame(a, trace, &callee,
+            &(struct frame){.operation = callee.operation,
+                .constructor = constructor,
+                .called = 1,
+                .signature_id = (int32_t)caller.operation,
+                .class_id = FRAME_NO_ID,
+                .start = event->time}) < 0)
         return -1;
-    frame->called = 1;
-    frame->signature_id = (int32_t)caller.operation;
-    frame->class_id = FRAME_NO_ID;
     if (put_step(stream, trace, STEP_CALL, callee.operation, event) < 0 ||
-        chunk_put_more(&trace->chunk, (uint64_t)caller.operation << 1 | frame->constructor) < 0 ||
+        chunk_put_more(&trace->chunk, (uint64_t)caller.operation << 1 | constructor) < 0 ||
         check_order(trace, event->order) < 0)
         return -1;
     trace->called_at = trace->row.events;

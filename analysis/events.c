@@ -60,25 +60,29 @@ int event_put_other(
     return fields_code(stream, record, skip, &trace->chunk.parts[CHUNK_EXTRAS]);
 }
 
-struct frame *event_frame(struct assembler *a, struct open_trace *trace,
-    const struct resolved *called, const struct event *event)
+static inline __attribute__((always_inline)) int add_frame(struct assembler *a,
+    struct open_trace *trace, const struct resolved *of, const struct frame *begun)
 {
     uint32_t parent = trace->frames.count ? trace->frames.items[trace->frames.count - 1].path
                                           : model_entry(&a->model, trace->row.run);
     struct frame *frame = parent ? list_add(&trace->frames) : NULL;
 
     if (frame == NULL)
-        return NULL;
-    *frame = (struct frame){.path = model_path_child(&a->model, parent, called->deployed),
-        .operation = called->operation,
-        .constructor = event->record->type->form == FORM_CONSTRUCTOR,
-        .start = event->time};
+        return -1;
+    *frame = *begun;
+    frame->path = model_path_child(&a->model, parent, of->deployed);
     trace->row.calls++;
     if (trace->frames.count > trace->row.depth)
         trace->row.depth = (uint32_t)trace->frames.count;
     if (trace->row.root == 0)
         trace->row.root = frame->path;
-    return frame->path == 0 || stat_touch(a, trace, frame->path) < 0 ? NULL : frame;
+    return frame->path == 0 ? -1 : stat_touch(a, trace, frame->path);
+}
+
+int event_add_frame(struct assembler *a, struct open_trace *trace, const struct resolved *of,
+    const struct frame *begun)
+{
+    return add_frame(a, trace, of, begun);
 }
 
 /* What is to be said of a Before or After besides its step, by its form. */
@@ -91,13 +95,12 @@ static int put_more(struct assembler *a, struct stream *stream, struct open_trac
         a, stream, trace, record, record->type->form == FORM_DATABASE ? PLAIN_STATEMENT : fields);
 }
 
-static int begin_call(
+static inline __attribute__((always_inline)) int begin_call(
     struct assembler *a, struct stream *stream, struct open_trace *trace, const struct event *event)
 {
     const struct record *record = event->record;
     int constructor = record->type->form == FORM_CONSTRUCTOR;
     struct resolved called;
-    struct frame *frame;
 
     if (top_is_called(trace) && record->type->form != FORM_DATABASE) {
         int taken = called_begin(a, stream, trace, event);
@@ -112,13 +115,15 @@ static int begin_call(
     }
     if (resolve(stream, record, event->operation, event->class, trace->row.host, &called) < 0)
         return -1;
-    frame = event_frame(a, trace, &called, event);
-    if (frame == NULL)
-        return -1;
-    frame->signature_id = record_i32(record, event->operation);
     /* A statement's one string is no pair: it goes by its operation. */
-    frame->class_id =
-        event->class == event->operation ? FRAME_NO_ID : record_i32(record, event->class);
+    if (add_frame(a, trace, &called,
+            &(struct frame){.operation = called.operation,
+                .constructor = (unsigned)constructor,
+                .signature_id = record_i32(record, event->operation),
+                .class_id = event->class == event->operation ? FRAME_NO_ID
+                                                             : record_i32(record, event->class),
+                .start = event->time}) < 0)
+        return -1;
     if (put_step(stream, trace, constructor ? STEP_BEGIN : STEP_BEFORE, called.operation, event) <
             0 ||
         (constructor && chunk_put_more(&trace->chunk, BEGIN_CONSTRUCTOR) < 0) ||
@@ -134,7 +139,7 @@ static int is_begin_of(const struct frame *frame, const struct record *record)
 }
 
 /* How many open calls lie above the one that the record ends; -1: none is meant. */
-static int64_t frames_above(
+static inline __attribute__((always_inline)) int64_t frames_above(
     struct stream *stream, struct open_trace *trace, const struct event *event)
 {
     const struct record *record = event->record;
@@ -173,7 +178,7 @@ static int close_above(struct assembler *a, struct open_trace *trace, int64_t ab
     return 0;
 }
 
-static int end_call(
+static inline __attribute__((always_inline)) int end_call(
     struct assembler *a, struct stream *stream, struct open_trace *trace, const struct event *event)
 {
     const struct record *record = event->record;
@@ -243,7 +248,8 @@ static int feed_other(struct assembler *a, struct stream *stream, const struct r
     return event_put_other(a, stream, trace, &event);
 }
 
-int event_take(
+/* In line, so that plain events, whose fields lie at fixed places, pay nothing for the others. */
+static inline __attribute__((always_inline)) int take(
     struct assembler *a, struct stream *stream, struct open_trace *trace, const struct event *event)
 {
     if (event->record->type->role == ROLE_BEFORE)
@@ -253,30 +259,52 @@ int event_take(
     return trace->frames.count == 0;
 }
 
-int feed_event(struct assembler *a, struct stream *stream, const struct record *record)
+int event_take(
+    struct assembler *a, struct stream *stream, struct open_trace *trace, const struct event *event)
 {
-    int statement = record->type->form == FORM_DATABASE, result;
-    struct event event = {record, 0, 0, EVENT_OPERATION, EVENT_CLASS, EVENT_CAUSE};
-    struct open_trace *trace;
+    return take(a, stream, trace, event);
+}
 
-    if (record->type->role == ROLE_TRACE_EVENT || record->type->role == ROLE_REMOTE)
-        return feed_other(a, stream, record);
-    trace = event_trace(a, stream, record_i64(record, statement ? STATEMENT_TRACE : EVENT_TRACE));
-    if (trace == NULL)
-        return -1;
-    trace_touch(a, trace);
-    stream->last = trace;
-    event.time = stream_time(stream, record_i64(record, EVENT_TIMESTAMP));
-    event.order = record_i32(record, statement ? STATEMENT_ORDER : EVENT_ORDER);
-    if (statement) {
-        event.operation = event.class = STATEMENT_SIGNATURE;
-        event.cause = STATEMENT_CAUSE;
-    }
-    result = event_take(a, stream, trace, &event);
+/* What there is to do when the trace has had an event, `result` being what event_take gave. */
+static inline int end_event(struct assembler *a, struct open_trace *trace, int result)
+{
     if (result < 0)
         return -1;
     /* All that was begun has ended and nothing is missing: no client goes on with such a trace. */
     if (result > 0 && trace->row.flaws == 0 && trace->row.metadata != METADATA_NONE)
         return trace_finish(a, trace);
     return chunk_bytes(&trace->chunk) >= CHUNK_FULL ? trace_flush_chunk(a, trace) : 0;
+}
+
+static int feed_statement(struct assembler *a, struct stream *stream, const struct record *record)
+{
+    struct open_trace *trace = event_trace(a, stream, record_i64(record, STATEMENT_TRACE));
+    struct event event = {record, stream_time(stream, record_i64(record, EVENT_TIMESTAMP)),
+        record_i32(record, STATEMENT_ORDER), STATEMENT_SIGNATURE, STATEMENT_SIGNATURE,
+        STATEMENT_CAUSE};
+
+    if (trace == NULL)
+        return -1;
+    trace_touch(a, trace);
+    stream->last = trace;
+    return end_event(a, trace, event_take(a, stream, trace, &event));
+}
+
+int feed_event(struct assembler *a, struct stream *stream, const struct record *record)
+{
+    struct event event = {record, 0, 0, EVENT_OPERATION, EVENT_CLASS, EVENT_CAUSE};
+    struct open_trace *trace;
+
+    if (record->type->role == ROLE_TRACE_EVENT || record->type->role == ROLE_REMOTE)
+        return feed_other(a, stream, record);
+    if (record->type->form == FORM_DATABASE)
+        return feed_statement(a, stream, record);
+    trace = event_trace(a, stream, record_i64(record, EVENT_TRACE));
+    if (trace == NULL)
+        return -1;
+    trace_touch(a, trace);
+    stream->last = trace;
+    event.time = stream_time(stream, record_i64(record, EVENT_TIMESTAMP));
+    event.order = record_i32(record, EVENT_ORDER);
+    return end_event(a, trace, take(a, stream, trace, &event));
 }

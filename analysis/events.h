@@ -62,10 +62,9 @@ int event_put_other(struct assembler *a, struct stream *stream, struct open_trac
 /* The trace of events of that id, opened if it is new; NULL when memory is short. */
 struct open_trace *event_trace(struct assembler *a, struct stream *stream, int64_t id);
 
-/* An open call more, of `called`, with its path: to be set are its registry ids and whether it is
- * `called`. NULL when memory is short. */
-struct frame *event_frame(struct assembler *a, struct open_trace *trace,
-    const struct resolved *called, const struct event *event);
+/* An open call more, on the path of `of`; the rest as `begun` has it. */
+int event_add_frame(struct assembler *a, struct open_trace *trace, const struct resolved *of,
+    const struct frame *begun);
 
 /* A Before, After or Failed event of the trace. 1 when nothing is open any more. */
 int event_take(struct assembler *a, struct stream *stream, struct open_trace *trace,
