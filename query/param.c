@@ -38,6 +38,8 @@ const struct param params[PARAMS] = {
     [PARAM_STATE] = {"state", TYPE_CHOICE, 0, "only traces in this state", "running", states, 0, 0},
     [PARAM_INCOMPLETE] = {"incomplete", TYPE_FLAG, 1, "only traces that are incomplete or damaged",
         "1", NULL, 0, 0},
+    [PARAM_ROOTS] = {"roots", TYPE_FLAG, 1, "only traces that no other trace has started", "1",
+        NULL, 0, 0},
     [PARAM_CLASS] = {"class", TYPE_NUMBER, 0, "only traces of this class (equal call trees)", "12",
         NULL, 1, UINT32_MAX},
     [PARAM_CALLER] = {"caller", TYPE_NODE, 0,

@@ -141,6 +141,7 @@ struct store_filter request_filter(const struct request *request)
     filter.max_duration = request_number(request, PARAM_MAX, 0);
     filter.min_calls = (uint64_t)request_number(request, PARAM_MIN_CALLS, 0);
     filter.failed = request_number(request, PARAM_FAILED, 0) != 0;
+    filter.roots = request_number(request, PARAM_ROOTS, 0) != 0;
     filter.state = request_number(request, PARAM_INCOMPLETE, 0) ? STATE_NOT_COMPLETE : STATE_ANY;
     if (request_has(request, PARAM_STATE))
         filter.state = trace_state_find(request_text(request, PARAM_STATE));

@@ -50,6 +50,7 @@ enum param_id {
     PARAM_FAILED,
     PARAM_STATE,
     PARAM_INCOMPLETE,
+    PARAM_ROOTS,
     PARAM_CLASS,
     PARAM_CALLER,
     PARAM_CALLEE,

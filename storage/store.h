@@ -136,6 +136,7 @@ struct store_filter {
     int64_t min_duration, max_duration; /* ns; max 0: open */
     uint64_t min_calls;
     int failed;     /* only with failed calls */
+    int roots;      /* only traces that no other has started */
     int state;      /* enum trace_state, or STATE_ANY, or STATE_NOT_COMPLETE */
     uint32_t class; /* 0: any */
     /* Traces with a call by `caller` of `callee`: operation ids as text, "entry" as caller; or

@@ -228,6 +228,7 @@ class Documents(unittest.TestCase):
         self.assertEqual(found("--host", "web-1"), "1234567")
         self.assertEqual(found("--failed"), "3")
         self.assertEqual(found("--incomplete"), "7")
+        self.assertEqual(found("--roots"), "12345678")
         self.assertEqual(found("--state", "complete"), "1234568")
         self.assertEqual(found("--op", "get_offers"), "13")
         self.assertEqual(found("--op", "shop.CRM.*"), "13")

@@ -91,6 +91,11 @@ class Kin(unittest.TestCase):
     def traces(self):
         return json.loads(self.ask("traces", "--sort", "id", "--order", "asc", "--json"))["rows"]
 
+    def roots(self, *more):
+        found = json.loads(self.ask("traces", "--roots", "--sort", "id", "--order", "asc", "--json", *more))
+        self.assertEqual(found["total"], len(found["rows"]))
+        return [row["root"] for row in found["rows"]]
+
     def kin(self):
         """{root: (root of the parent and the operation there, or None, [(root, operation) of those it started])}, by id if the root is
         not alone."""
@@ -166,6 +171,9 @@ class Kin(unittest.TestCase):
         })
         self.assertIn("started by trace", self.ask("trace", "3"))
         self.assertIn("started from here", self.ask("trace", "1"))
+        self.assertEqual(self.roots(), [root for root, (parent, _) in found.items() if parent is None])
+        self.assertEqual(self.roots("--root", "*'s way"), ["C's way", "Java's way"])
+        self.assertEqual(self.roots("--root", "late"), [])
         rows = json.loads(self.ask("sql", "SELECT trace_id, parent_trace_id, parent_order FROM trace WHERE root IN ('early', 'main', 'sub') "
                                    "AND stream = 1 ORDER BY id", "--json"))["rows"]
         self.assertEqual([tuple(row.values()) for row in rows], [(-5, None, None), (6, -5, 1), (21, 20, None)])
@@ -185,6 +193,7 @@ class Kin(unittest.TestCase):
                 collector.wait(lambda: collector.records() == before + client.records, "does not store what has not ended")
                 latest = self.traces()[-2:]
                 self.assertEqual([row["state"] for row in latest], ["running"] * 2)
+                self.assertEqual(self.roots("--state", "running"), ["main"])
                 answer = json.loads(self.ask("trace", latest[1]["id"], "--json"))
                 self.assertEqual((answer["parent"]["id"], answer["parent"]["in_operation"]), (latest[0]["id"], "main"))
                 collector.process.send_signal(end)
@@ -241,6 +250,10 @@ class Kin(unittest.TestCase):
             "work": [(("program", "spawn"), [])] * 3,
             "step": [(("program", "gather"), [])] * 2,
         })
+        self.assertEqual(self.roots(), ["main"])
+        export = self.ask("export", "--to", "csv", "--roots")
+        self.assertIn(",spawn,", export)
+        self.assertNotIn(",work,", export)
         collector.stop()
 
 

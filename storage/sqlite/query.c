@@ -116,6 +116,8 @@ static int compile_ranges(struct trace_query *query, const struct store_filter *
             filter->min_calls > INT64_MAX ? INT64_MAX : (int64_t)filter->min_calls, INT64_MAX);
     if (filter->failed)
         query_narrow(query, SORT_FAILED, 1, INT64_MAX);
+    if (filter->roots)
+        query->tests |= 1u << TEST_PARENT;
     if (filter->state == STATE_NOT_COMPLETE)
         query_only_states(query, 1u << TRACE_INCOMPLETE | 1u << TRACE_DAMAGED);
     else if (filter->state != STATE_ANY)

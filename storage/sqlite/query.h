@@ -54,6 +54,7 @@ enum query_test {
     TEST_HOST,
     TEST_CLASS,
     TEST_ROOT,
+    TEST_PARENT, /* it has none */
     TEST_CALLS,
     TESTS
 };

@@ -38,6 +38,29 @@ static uint32_t keep_set(const struct block *block, enum block_column column,
     return kept;
 }
 
+/* Keeps the traces that no other has started. 0 or -1. */
+static int keep_without_parent(
+    struct store_reader *reader, int64_t id, struct block *block, uint16_t *rows, uint32_t *count)
+{
+    static const enum block_column columns[] = {
+        COLUMN_KIEKER_ID, COLUMN_PARENT_KIEKER_ID, COLUMN_METADATA};
+    uint32_t kept = 0;
+
+    for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
+        if (blocks_decode(reader, id, block, columns[i]) < 0)
+            return -1;
+    for (uint32_t i = 0; i < *count; i++) {
+        const struct trace trace = {.kieker_id = block_value(block, COLUMN_KIEKER_ID, rows[i]),
+            .parent_kieker_id = block_value(block, COLUMN_PARENT_KIEKER_ID, rows[i]),
+            .metadata = (uint8_t)block_value(block, COLUMN_METADATA, rows[i])};
+
+        rows[kept] = rows[i];
+        kept += !trace_has_parent(&trace);
+    }
+    *count = kept;
+    return 0;
+}
+
 static int keep_calls(struct store_reader *reader, const struct trace_query *query, int64_t id,
     struct block *block, uint16_t *rows, uint32_t count)
 {
@@ -113,6 +136,8 @@ int rows_select(struct store_reader *reader, const struct trace_query *query, in
             return -1;
         count = keep_set(block, COLUMN_ROOT, &query->roots, rows, count);
     }
+    if ((tests >> TEST_PARENT & 1) && keep_without_parent(reader, id, block, rows, &count) < 0)
+        return -1;
     if (!(tests >> TEST_CALLS & 1))
         return (int)count;
     return blocks_decode(reader, id, block, COLUMN_CLASS) < 0

@@ -62,6 +62,8 @@ static enum verdict of_test(const struct trace_query *query, const struct zone_r
         return of_set(zone->classes, NULL, query->class, 0);
     case TEST_ROOT:
         return of_set(zone->roots, &query->roots, 0, 0);
+    case TEST_PARENT:
+        return SOME;
     case TEST_CALLS:
         return of_set(zone->classes, &query->classes, 0, 1);
     default:
@@ -102,6 +104,8 @@ int query_try_trace(const struct trace_query *query, unsigned tests, const struc
     if ((tests >> TEST_HOST & 1) && trace->host != query->host)
         return 0;
     if ((tests >> TEST_CLASS & 1) && trace->class != query->class)
+        return 0;
+    if ((tests >> TEST_PARENT & 1) && trace_has_parent(trace))
         return 0;
     return !(tests >> TEST_ROOT & 1) || bits_has(&query->roots, trace->root);
 }

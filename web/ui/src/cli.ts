@@ -2,6 +2,7 @@
 // The present view as a kieker-query command: page, verb and parameters have the same names.
 
 import { applied, type Verb } from "./api.ts";
+import { FLAGS } from "./filter.ts";
 import type { Place } from "./url.ts";
 
 export function quote(text: string): string {
@@ -38,7 +39,7 @@ export function command(place: Place, server: string): string {
   }
   for (const [key, value] of Object.entries(applied(shape.verb, place.filter))) {
     words.push(`--${key}`);
-    if (key !== "failed") words.push(quote(value));
+    if (!FLAGS.includes(key)) words.push(quote(value));
   }
   return words.join(" ");
 }

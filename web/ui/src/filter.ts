@@ -24,6 +24,7 @@ export const FILTERS: readonly Key[] = [
   { key: "min-calls", title: "calls ≥" },
   { key: "failed", title: "failed" },
   { key: "state", title: "state" },
+  { key: "roots", title: "roots only" },
   { key: "class", title: "class" },
   { key: "caller", title: "caller" },
   { key: "callee", title: "callee" },
@@ -32,6 +33,9 @@ export const FILTERS: readonly Key[] = [
 ];
 
 export const FILTER_KEYS: readonly string[] = FILTERS.map((f) => f.key);
+
+/** Filters that are on or off: they have no value on the command line. */
+export const FLAGS: readonly string[] = ["failed", "roots"];
 
 export const STATES = ["running", "complete", "incomplete", "damaged"];
 
@@ -48,7 +52,7 @@ export function without(filter: Filter, ...keys: string[]): Filter {
 /** What one chip says. */
 export function chipText(key: string, value: string): string {
   const title = FILTERS.find((f) => f.key === key)?.title ?? key;
-  if (key === "failed") return "failed";
+  if (FLAGS.includes(key)) return title;
   if ((key === "since" || key === "until") && value.startsWith("@"))
     return `${title} ${new Date(Number(value.slice(1)) * 1000).toLocaleString()}`;
   if (key === "since" && /^\d+[smhd]$/.test(value)) return `last ${value}`;
@@ -74,8 +78,8 @@ function word(text: string, out: Search): void {
   const calls = /^calls>=?(\d+)$/.exec(text);
   if (/^#?\d+$/.test(text)) {
     out.trace = text.replace("#", "");
-  } else if (text === "failed") {
-    out.filter["failed"] = "1";
+  } else if (FLAGS.includes(text)) {
+    out.filter[text] = "1";
   } else if (STATES.includes(text)) {
     out.filter["state"] = text;
   } else if (calls) {

@@ -5,7 +5,7 @@ import { useEffect, useRef } from "preact/hooks";
 import type { Place } from "./url.ts";
 
 const EVERYWHERE: readonly [string, string][] = [
-  ["/", "search: operation, trace id, >10ms, failed, calls>100, root:NAME"],
+  ["/", "search: operation, trace id, >10ms, failed, roots, calls>100, root:NAME"],
   ["?", "this help"],
 ];
 const LIST: readonly [string, string][] = [

@@ -41,6 +41,7 @@ test("a path that is no page is said to be none", () => {
 
 test("the search box understands what its hint says", () => {
   assert.deepEqual(parseSearch(">10ms failed get_book").filter, { min: "10ms", failed: "1", op: "*get_book*" });
+  assert.deepEqual(parseSearch("roots root:main").filter, { roots: "1", root: "main" });
   assert.deepEqual(parseSearch("<1s calls>100 root:main running").filter, { max: "1s", "min-calls": "100", root: "main", state: "running" });
   assert.equal(parseSearch("#42").trace, "42");
   assert.equal(parseSearch("42").trace, "42");
@@ -55,6 +56,7 @@ test("a view is a kieker-query command", () => {
     return command(parsePlace(u.pathname, u.search), "http://x:1").replace("kieker-query --server http://x:1 ", "");
   };
   assert.equal(at("/traces?sort=duration&op=*a b*&failed=1"), "traces --sort duration --op '*a b*' --failed");
+  assert.equal(at("/traces?root=main&roots=1"), "traces --root main --roots");
   assert.equal(at("/trace?id=7&call=3&run=x"), "trace 7 --call 3");
   assert.equal(at("/operations?run=it's"), "operations --run 'it'\\''s'");
   assert.equal(at("/"), "status");
@@ -67,6 +69,7 @@ test("a verb is asked only for what it takes", () => {
 
 test("chips say what they do", () => {
   assert.equal(chipText("failed", "1"), "failed");
+  assert.equal(chipText("roots", "1"), "roots only");
   assert.equal(chipText("since", "5m"), "last 5m");
   assert.equal(chipText("op", "*x*"), "operation *x*");
 });
