@@ -268,6 +268,7 @@ enum logtext_result logtext_line(struct logtext *text, const char *line, size_t 
     int64_t logged;
     int32_t id = 0;
 
+    text->has_no_class = 0;
     if (length == 0)
         return LOGTEXT_EMPTY;
     if (*line != '$') {
@@ -281,6 +282,7 @@ enum logtext_result logtext_line(struct logtext *text, const char *line, size_t 
     if (take_id(token.text + 1, token.text + token.length, &id) != token.text + token.length)
         return fail(text, "a record begins with its class's number", &token);
     class = registry_get(text->map, id);
+    text->has_no_class = class == NULL;
     if (class == NULL || class->type == NULL)
         return fail(text,
             class ? "this class is not known: --records teaches it" : "the map has no class",

@@ -23,6 +23,7 @@ struct logtext {
     const struct registry *map;  /* the classes' names; lent */
     const struct record *record; /* of the line read last */
     char error[160];             /* why it is none */
+    int has_no_class;            /* since the map has no class of that number */
     struct build build;
 };
 

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-static void take_map_lines(struct logdir *log, const char *name, const char *text, size_t size)
+static void take_map_lines(
+    struct logdir *log, const char *name, const char *text, size_t size, enum logdir_end log_end)
 {
     uint64_t number = 1;
 
@@ -14,6 +15,8 @@ static void take_map_lines(struct logdir *log, const char *name, const char *tex
         size_t length;
 
         stop = memchr(at, '\n', (size_t)(end - at));
+        if (stop == NULL && log_end != LOGDIR_ENDS)
+            break; /* it is still written */
         stop = stop ? stop : end;
         length = (size_t)(stop - at);
         length -= length > 0 && at[length - 1] == '\r';
@@ -24,23 +27,25 @@ static void take_map_lines(struct logdir *log, const char *name, const char *tex
     }
 }
 
-static int read_map(struct logdir *log, const char *name, struct unpack *unpack)
+static int read_map(
+    struct logdir *log, const char *name, struct unpack *unpack, enum logdir_end end)
 {
     struct logdir_window window = {0};
 
     while (!window.at_end && window.size < REGISTRY_BYTES_MAX && logdir_fill(&window, unpack) == 0)
         continue;
-    if (!window.at_end)
+    if (!window.at_end && end != LOGDIR_GROWS)
         logdir_flaw(log, name, 0, window.size,
             window.size < REGISTRY_BYTES_MAX ? unpack_error(unpack) : "the map is too long");
-    take_map_lines(log, name, (const char *)window.bytes, window.size);
+    take_map_lines(log, name, (const char *)window.bytes, window.size, end);
     free(window.bytes);
     return 0;
 }
 
 /* Calls for what is in the archive, or in the one file: 0, or 1 when it ended it. */
 static int each_packed(struct logdir *log, const char *path, const char *file,
-    int (*work)(struct logdir *log, const char *name, struct unpack *unpack, int last), int last)
+    int (*work)(struct logdir *log, const char *name, struct unpack *unpack, enum logdir_end end),
+    enum logdir_end end)
 {
     char error[200];
     const char *name;
@@ -48,21 +53,27 @@ static int each_packed(struct logdir *log, const char *path, const char *file,
     int got, ended = 0;
 
     if (unpack == NULL) {
-        logdir_flaw(log, file, 0, 0, error);
+        if (end != LOGDIR_GROWS)
+            logdir_flaw(log, file, 0, 0, error);
         return 0;
     }
     while (!ended && (got = unpack_next(unpack, &name)) > 0)
-        ended = work(log, log->is_archive ? name : file, unpack, last);
-    if (!ended && got < 0)
+        ended = work(log, log->is_archive ? name : file, unpack, end);
+    if (!ended && got < 0 && end != LOGDIR_GROWS)
         logdir_flaw(log, file, 0, 0, unpack_error(unpack));
     unpack_close(unpack);
     return ended;
 }
 
-static int work_map(struct logdir *log, const char *name, struct unpack *unpack, int last)
+static int work_map(
+    struct logdir *log, const char *name, struct unpack *unpack, enum logdir_end end)
 {
-    (void)last;
-    return logdir_is_map(name) ? read_map(log, name, unpack) : 0;
+    return logdir_is_map(name) ? read_map(log, name, unpack, end) : 0;
+}
+
+static int is_meant(const struct logdir *log, const char *name)
+{
+    return log->only == NULL || strcmp(log->only, name) == 0;
 }
 
 static struct logdir_file *file_of(struct logdir *log, const char *name)
@@ -80,19 +91,32 @@ static struct logdir_file *file_of(struct logdir *log, const char *name)
     return files[log->count].name ? &files[log->count++] : NULL;
 }
 
-static int work_records(struct logdir *log, const char *name, struct unpack *unpack, int last)
+static int work_records(
+    struct logdir *log, const char *name, struct unpack *unpack, enum logdir_end end)
 {
     struct logdir_file *file = logdir_is_map(name) ? NULL : file_of(log, name);
 
-    return file && !file->given_up ? logdir_read_file(log, file, unpack, last) : 0;
+    return file && !file->given_up && is_meant(log, name) ? logdir_read_file(log, file, unpack, end)
+                                                          : 0;
 }
 
-static int work_names(struct logdir *log, const char *name, struct unpack *unpack, int last)
+static int work_names(
+    struct logdir *log, const char *name, struct unpack *unpack, enum logdir_end end)
 {
-    (void)unpack, (void)last;
+    (void)unpack, (void)end;
     if (!logdir_is_map(name))
         file_of(log, name);
     return 0;
+}
+
+void logdir_only(struct logdir *log, const char *name)
+{
+    log->only = name;
+}
+
+int logdir_is_unended(const struct logdir *log)
+{
+    return log->is_unended;
 }
 
 /* Notes what lies in the directory. 0 or -1. */
@@ -102,7 +126,9 @@ static int look(struct logdir *log)
     int count;
 
     if (log->is_archive)
-        return log->count > 0 ? 0 : each_packed(log, log->path, log->path, work_names, 1);
+        return log->count > 0 ? 0 : each_packed(log, log->path, log->path, work_names, LOGDIR_ENDS);
+    for (unsigned i = 0; i < log->count; i++)
+        log->files[i].is_there = 0;
     count = logdir_list(log->path, &names);
     for (int i = 0; i < count; i++) {
         struct logdir_file *file =
@@ -110,8 +136,10 @@ static int look(struct logdir *log)
         char *path = file ? logdir_join(log->path, names[i]) : NULL;
         struct stat about;
 
-        if (path && stat(path, &about) == 0)
+        if (path && stat(path, &about) == 0) {
             file->on_disk = (uint64_t)about.st_size;
+            file->is_there = 1;
+        }
         free(path);
     }
     if (count >= 0)
@@ -119,22 +147,41 @@ static int look(struct logdir *log)
     return count < 0 ? -1 : 0;
 }
 
-/* All maps of the directory, anew: entries may have been added. */
-static int read_maps(struct logdir *log)
+/* The bytes of the maps among those names. */
+static uint64_t maps_size(const struct logdir *log, char *const *names, int count)
+{
+    uint64_t bytes = 0;
+
+    for (int i = 0; i < count; i++) {
+        char *path = logdir_is_map(names[i]) ? logdir_join(log->path, names[i]) : NULL;
+        struct stat about;
+
+        if (path && stat(path, &about) == 0)
+            bytes += (uint64_t)about.st_size;
+        free(path);
+    }
+    return bytes;
+}
+
+/* All maps of the directory, anew if they have become longer: entries may have been added. */
+static int read_maps(struct logdir *log, enum logdir_end end)
 {
     char **names;
+    uint64_t bytes;
     int count;
 
     if (log->is_archive)
-        return each_packed(log, log->path, log->path, work_map, 1);
+        return each_packed(log, log->path, log->path, work_map, LOGDIR_ENDS);
     count = logdir_list(log->path, &names);
-    for (int i = 0; i < count; i++) {
+    bytes = count > 0 ? maps_size(log, names, count) : 0;
+    for (int i = 0; i < count && (end != LOGDIR_GROWS || bytes != log->maps); i++) {
         char *path = logdir_is_map(names[i]) ? logdir_join(log->path, names[i]) : NULL;
 
         if (path)
-            each_packed(log, path, names[i], work_map, 1);
+            each_packed(log, path, names[i], work_map, end);
         free(path);
     }
+    log->maps = bytes;
     if (count >= 0)
         logdir_list_free(names, (size_t)count);
     return count < 0 ? -1 : 0;
@@ -184,21 +231,37 @@ void logdir_close(struct logdir *log)
     free(log);
 }
 
-int logdir_read(struct logdir *log, int last, const struct logdir_sink *sink)
+/* Whether there may be something new in it. */
+static int has_more(struct logdir *log, struct logdir_file *file, enum logdir_end end)
+{
+    if (!is_meant(log, file->name) || file->given_up)
+        return 0;
+    if (file->is_there)
+        return end != LOGDIR_GROWS || file->on_disk != file->looked || file->waits;
+    if (end != LOGDIR_GROWS && (file->on_disk != file->looked || file->waits))
+        logdir_flaw(log, file->name, 0, file->bytes, "it was removed before all of it was read");
+    return 0;
+}
+
+int logdir_read(struct logdir *log, enum logdir_end end, const struct logdir_sink *sink)
 {
     int ended = 0;
 
     log->sink = sink;
-    if (look(log) < 0 || read_maps(log) < 0)
+    /* Sizes first, then maps: a writer names a class or a string before it refers to it. */
+    if (look(log) < 0 || read_maps(log, end) < 0)
         return -1;
     if (log->is_archive)
-        return each_packed(log, log->path, log->path, work_records, 1);
+        return each_packed(log, log->path, log->path, work_records, LOGDIR_ENDS);
     for (unsigned i = 0; i < log->count && !ended; i++) {
-        char *path = logdir_join(log->path, log->files[i].name);
+        char *path;
 
+        if (!has_more(log, &log->files[i], end))
+            continue;
+        path = logdir_join(log->path, log->files[i].name);
         if (path == NULL)
             return -1;
-        ended = each_packed(log, path, log->files[i].name, work_records, last);
+        ended = each_packed(log, path, log->files[i].name, work_records, end);
         free(path);
     }
     return ended;

@@ -38,10 +38,21 @@ struct logdir *logdir_open(const char *path, char *error, size_t error_size);
 void logdir_close(struct logdir *log);
 
 /*
- * Reads on. Unless `last`, a record at the end of a file that is not whole is left for the next
- * time. 0; 1 when the sink has ended it; -1 when memory is short or the directory is gone.
+ * How a log ends. LOGDIR_GROWS: it is still written, so what is not whole at its end, what the map
+ * does not tell of yet, and what cannot be unpacked so far are left for the next time, and no flaw;
+ * files that are as they were are not read again. LOGDIR_ENDS: all there is. LOGDIR_LEFT: it will
+ * not be read on, but may still be written: all there is, but for what is not whole.
  */
-int logdir_read(struct logdir *log, int last, const struct logdir_sink *sink);
+enum logdir_end { LOGDIR_GROWS, LOGDIR_ENDS, LOGDIR_LEFT };
+
+/* Reads on. 0; 1 when the sink has ended it; -1 when memory is short or the directory is gone. */
+int logdir_read(struct logdir *log, enum logdir_end end, const struct logdir_sink *sink);
+
+/* In on_record: whether its line has no end, so that it may have been cut off. */
+int logdir_is_unended(const struct logdir *log);
+
+/* Reads only the file of that name from now on. */
+void logdir_only(struct logdir *log, const char *name);
 
 /* The files of records, from 0: NULL behind the last. Lent until logdir_read. */
 const char *logdir_file(const struct logdir *log, unsigned file);

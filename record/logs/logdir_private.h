@@ -7,12 +7,24 @@
 #include "record/logtext.h"
 #include "record/logs/unpack.h"
 
+struct logdir_window;
+struct logdir_file;
+
+/* Gives what the window has of whole records: how many bytes, or -1 when the sink has ended it. */
+typedef ssize_t logdir_taking(struct logdir *log, struct logdir_file *file,
+    const struct logdir_window *window, enum logdir_end end);
+
 /* A file of records, and how far it has been read. */
 struct logdir_file {
     char *name; /* in its directory or archive */
     uint64_t bytes, lines;
-    uint64_t skip;    /* records that are passed over */
-    uint64_t on_disk; /* its size when it was looked at last */
+    uint64_t skip;         /* records that are passed over */
+    uint64_t on_disk;      /* its size when it was looked at last */
+    uint64_t looked;       /* its size when it was read last */
+    int waits;             /* something was left that may be read later even if it stays as it is */
+    int rests;             /* it is as it was */
+    logdir_taking *taking; /* NULL: not known yet */
+    int is_there;          /* it was when it was looked for last */
     int given_up;
 };
 
@@ -25,6 +37,9 @@ struct logdir {
     struct logdir_file *files;
     unsigned count;
     uint64_t read; /* bytes of records */
+    uint64_t maps; /* bytes of all maps when they were read last */
+    int is_unended;
+    const char *only; /* the one file that is read; or NULL. Lent */
     const struct logdir_sink *sink;
 };
 
@@ -52,6 +67,7 @@ int logdir_may_hold_records(const char *name);
 int logdir_fill(struct logdir_window *window, struct unpack *unpack);
 
 /* Reads a file of records on, from where it was left. 0, or 1 when the sink has ended it. */
-int logdir_read_file(struct logdir *log, struct logdir_file *file, struct unpack *unpack, int last);
+int logdir_read_file(
+    struct logdir *log, struct logdir_file *file, struct unpack *unpack, enum logdir_end end);
 
 #endif

@@ -16,6 +16,7 @@ struct unpack {
     FILE *file;
     z_stream zlib;
     int zlib_ended, given; /* given: its one file has been gone to */
+    int is_plain;          /* read as it is, since unpack_skip */
     unsigned char bytes[READ_SIZE];
     char error[200];
 };
@@ -143,10 +144,35 @@ static ssize_t read_zlib(struct unpack *unpack, void *to, size_t size)
     return zlib->next_out - (unsigned char *)to;
 }
 
+int unpack_skip(struct unpack *unpack, uint64_t bytes)
+{
+    unpack->is_plain = unpack->archive && archive_format(unpack->archive) == ARCHIVE_FORMAT_RAW &&
+                       archive_filter_code(unpack->archive, 0) == ARCHIVE_FILTER_NONE &&
+                       fseeko(unpack->file, (off_t)bytes, SEEK_SET) == 0;
+    return unpack->is_plain;
+}
+
+int unpack_is_plain(const struct unpack *unpack)
+{
+    return unpack->is_plain;
+}
+
+static ssize_t read_plain(struct unpack *unpack, void *to, size_t size)
+{
+    size_t got = fread(to, 1, size, unpack->file);
+
+    if (got > 0 || !ferror(unpack->file))
+        return (ssize_t)got;
+    snprintf(unpack->error, sizeof(unpack->error), "%s", strerror(errno));
+    return -1;
+}
+
 ssize_t unpack_read(struct unpack *unpack, void *to, size_t size)
 {
     la_ssize_t got;
 
+    if (unpack->is_plain)
+        return read_plain(unpack, to, size);
     if (unpack->archive == NULL)
         return read_zlib(unpack, to, size);
     got = archive_read_data(unpack->archive, to, size);

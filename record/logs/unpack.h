@@ -8,6 +8,7 @@
 #define KIEKER_RECORD_LOGS_UNPACK_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct unpack;
@@ -27,6 +28,13 @@ int unpack_is_archive(const struct unpack *unpack);
 
 /* Up to `size` bytes of that file: how many, 0 at its end, -1 when it is damaged. */
 ssize_t unpack_read(struct unpack *unpack, void *to, size_t size);
+
+/* Passes over its first bytes, if it is not packed. Whether it was possible: only before anything
+ * has been read. */
+int unpack_skip(struct unpack *unpack, uint64_t bytes);
+
+/* Whether it was. */
+int unpack_is_plain(const struct unpack *unpack);
 
 /* Why the last call failed. */
 const char *unpack_error(const struct unpack *unpack);
