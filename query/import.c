@@ -24,7 +24,7 @@ struct telling {
 static void on_signal(int number)
 {
     (void)number;
-    stopped = 1;
+    stopped = stopped < 2 ? stopped + 1 : 2;
 }
 
 static void clear_line(struct telling *telling)
@@ -49,8 +49,11 @@ static void on_progress(
         return;
     telling->last = now;
     units_count((int64_t)(figures->records + figures->known), count);
-    fprintf(stderr, "\r\033[K%s records, %u %%", count,
-        (unsigned)(total == 0 || done > total ? 100 : done * 100 / total));
+    fprintf(stderr, "\r\033[K%s records", count);
+    if (total > 0)
+        fprintf(stderr, ", %u %%", (unsigned)(done > total ? 100 : done * 100 / total));
+    else
+        fputs("; Ctrl-C ends", stderr);
     telling->shown = 1;
 }
 
@@ -89,6 +92,12 @@ static void on_log(void *context, const char *log, const struct import_figures *
     putchar('\n');
 }
 
+static void on_notice(void *context, const char *path, const char *what)
+{
+    clear_line(context);
+    fprintf(stderr, "kieker-query: %s: %s\n", path, what);
+}
+
 static int work_import(struct request *request, const struct worksite *site)
 {
     struct telling telling = {.watched = isatty(STDERR_FILENO)};
@@ -103,6 +112,7 @@ static int work_import(struct request *request, const struct worksite *site)
         .on_progress = on_progress,
         .on_flaw = on_flaw,
         .on_log = on_log,
+        .on_notice = on_notice,
         .context = &telling};
     struct import_figures sum;
     char error[512] = "";
@@ -125,7 +135,11 @@ static int work_import(struct request *request, const struct worksite *site)
         units_count((int64_t)sum.records, records);
         printf("%u logs: %s records\n", logs, records);
     }
-    return sum.flaws > 0;
+    if (sum.is_interrupted)
+        fputs("kieker-query: stopped before the end: what was read is stored, and another import "
+              "goes on from there\n",
+            stderr);
+    return sum.flaws > 0 || sum.is_interrupted;
 }
 
 const struct verb verb_import = {

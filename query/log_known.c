@@ -13,23 +13,17 @@
 /* A file that may be this one. */
 struct candidate {
     char key[KNOWN_KEY_MAX];
-    uint64_t records, digest;
-};
-
-struct file {
-    struct candidate candidates[KNOWN_ALIKE_MAX];
-    unsigned candidate_count;
-    char free_key[KNOWN_KEY_MAX]; /* for one that none of them is */
-    uint64_t records, digest;     /* that were read */
-    const struct candidate *same; /* the one that has most of it */
+    uint64_t records, digest; /* of lines that have an end */
+    uint64_t unended;         /* records of others: one or none */
 };
 
 struct looking {
-    struct store *store;
     struct logdir *log;
-    struct file *files;
-    unsigned count;
-    int failed;
+    const char *name;
+    struct candidate candidates[KNOWN_ALIKE_MAX];
+    unsigned candidate_count;
+    uint64_t records, digest;     /* that were read */
+    const struct candidate *same; /* the one that has most of it */
 };
 
 static void mix(uint64_t *sum, const void *bytes, size_t size)
@@ -70,40 +64,47 @@ void known_key(char key[KNOWN_KEY_MAX], const char *name, uint64_t digest, unsig
     snprintf(key, KNOWN_KEY_MAX, IMPORTED " %016" PRIx64 "%016" PRIx64 " %u", digest, sum, alike);
 }
 
-static void digest_key(char key[KNOWN_KEY_MAX], const char *of)
+static void other_key(char key[KNOWN_KEY_MAX], const char *of, const char *what)
 {
-    snprintf(key, KNOWN_KEY_MAX, "%.50s digest", of);
+    snprintf(key, KNOWN_KEY_MAX, "%.50s %s", of, what);
 }
 
-int known_note(struct assembler *assembler, const char *key, uint64_t records, uint64_t digest)
+int known_note(struct assembler *assembler, const char *key, const struct known_state *state)
 {
-    char other[KNOWN_KEY_MAX];
+    char digest[KNOWN_KEY_MAX], unended[KNOWN_KEY_MAX];
+    uint64_t is = state->is_unended ? state->before : state->digest;
 
-    digest_key(other, key);
+    other_key(digest, key, "digest");
+    other_key(unended, key, "unended");
     return assembler_note(assembler, IMPORTED, 1) < 0 ||
-                   assembler_note(assembler, key, records) < 0 ||
-                   assembler_note(assembler, other, digest) < 0
+                   assembler_note(assembler, key, state->records) < 0 ||
+                   assembler_note(assembler, digest, is & INT64_MAX) < 0 ||
+                   assembler_note(assembler, unended, state->is_unended ? 1 : 0) < 0
                ? -1
                : 0;
 }
 
-/* Which files that were imported begin like this one. */
-static int find_candidates(struct looking *looking, struct file *file, const char *name)
+/* Which files that were imported begin like this one; the key for one that none of them is. */
+static int find_candidates(
+    struct looking *looking, struct store *store, uint64_t first, char free_key[KNOWN_KEY_MAX])
 {
     for (unsigned i = 0; i < KNOWN_ALIKE_MAX; i++) {
-        struct candidate *candidate = &file->candidates[i];
-        char other[KNOWN_KEY_MAX];
+        struct candidate *candidate = &looking->candidates[i];
+        char digest[KNOWN_KEY_MAX], unended[KNOWN_KEY_MAX];
 
-        known_key(candidate->key, name, file->digest, i);
-        digest_key(other, candidate->key);
-        if (store_noted(looking->store, candidate->key, &candidate->records) < 0 ||
-            store_noted(looking->store, other, &candidate->digest) < 0)
+        known_key(candidate->key, looking->name, first, i);
+        memcpy(free_key, candidate->key, KNOWN_KEY_MAX);
+        other_key(digest, candidate->key, "digest");
+        other_key(unended, candidate->key, "unended");
+        if (store_noted(store, candidate->key, &candidate->records) < 0)
             return -1;
-        if (candidate->records == 0) {
-            memcpy(file->free_key, candidate->key, KNOWN_KEY_MAX);
+        if (candidate->records == 0)
             break;
-        }
-        file->candidate_count++;
+        if (store_noted(store, digest, &candidate->digest) < 0 ||
+            store_noted(store, unended, &candidate->unended) < 0)
+            return -1;
+        candidate->records -= candidate->unended;
+        looking->candidate_count++;
     }
     return 0;
 }
@@ -111,21 +112,15 @@ static int find_candidates(struct looking *looking, struct file *file, const cha
 static int on_record(void *context, unsigned number, const struct record *record)
 {
     struct looking *looking = context;
-    struct file *file;
 
-    if (number >= looking->count)
-        return 0; /* it came meanwhile */
-    file = &looking->files[number];
-    file->digest = known_digest(file->digest, record);
-    if (++file->records == 1 &&
-        find_candidates(looking, file, logdir_file(looking->log, number)) < 0) {
-        looking->failed = 1;
-        return -1;
-    }
-    for (unsigned i = 0; i < file->candidate_count; i++)
-        if (file->candidates[i].records == file->records &&
-            file->candidates[i].digest == (file->digest & INT64_MAX))
-            file->same = &file->candidates[i];
+    if (strcmp(logdir_file(looking->log, number), looking->name) != 0)
+        return 0;
+    looking->digest = known_digest(looking->digest, record);
+    looking->records++;
+    for (unsigned i = 0; i < looking->candidate_count; i++)
+        if (looking->candidates[i].records == looking->records &&
+            looking->candidates[i].digest == (looking->digest & INT64_MAX))
+            looking->same = &looking->candidates[i];
     return 0;
 }
 
@@ -134,70 +129,32 @@ static void on_flaw(void *context, const char *file, uint64_t line, uint64_t byt
     (void)context, (void)file, (void)line, (void)byte, (void)why;
 }
 
-static unsigned count_files(const struct logdir *log)
+int known_look(struct known_file *known, struct store *store, const char *log, const char *name,
+    uint64_t first, char *error, size_t error_size)
 {
-    unsigned count = 0;
+    struct looking looking = {.name = name};
+    const struct logdir_sink sink = {on_record, on_flaw, NULL, &looking};
 
-    while (logdir_file(log, count))
-        count++;
-    return count;
-}
-
-/* What was found out, by file. */
-static void take_over(struct known *known, const struct looking *looking)
-{
-    for (unsigned i = 0; i < looking->count; i++) {
-        const struct file *file = &looking->files[i];
-        const struct candidate *same = file->same;
-
-        snprintf(known->files[i].key, KNOWN_KEY_MAX, "%s", same ? same->key : file->free_key);
-        known->files[i].records = same ? same->records : 0;
-    }
-}
-
-static int look(struct known *known, struct looking *looking)
-{
-    const struct logdir_sink sink = {on_record, on_flaw, NULL, looking};
-
-    looking->count = known->count = count_files(looking->log);
-    looking->files = calloc(looking->count + 1, sizeof(*looking->files));
-    known->files = calloc(known->count + 1, sizeof(*known->files));
-    if (looking->files == NULL || known->files == NULL || logdir_read(looking->log, 1, &sink) < 0 ||
-        looking->failed)
-        return -1;
-    take_over(known, looking);
-    return 0;
-}
-
-int known_look(
-    struct known *known, struct store *store, const char *log, char *error, size_t error_size)
-{
-    struct looking looking = {.store = store};
-    uint64_t any;
-    int result;
-
-    *known = (struct known){0};
-    if (store_noted(store, IMPORTED, &any) < 0) {
+    *known = (struct known_file){.key = ""};
+    if (find_candidates(&looking, store, first, known->key) < 0) {
         snprintf(error, error_size, "%s", store_error(store));
         return -1;
     }
-    if (any == 0)
+    if (looking.candidate_count == 0)
         return 0;
     looking.log = logdir_open(log, error, error_size);
     if (looking.log == NULL)
         return -1;
-    result = look(known, &looking);
-    if (result < 0)
-        snprintf(error, error_size, "%s",
-            looking.failed ? store_error(store) : "memory is short, or the log is gone");
+    logdir_only(looking.log, name);
+    if (logdir_read(looking.log, LOGDIR_ENDS, &sink) < 0) {
+        snprintf(error, error_size, "memory is short, or the log is gone");
+        logdir_close(looking.log);
+        return -1;
+    }
     logdir_close(looking.log);
-    free(looking.files);
-    return result;
-}
-
-void known_fini(struct known *known)
-{
-    free(known->files);
-    known->files = NULL;
-    known->count = 0;
+    if (looking.same) {
+        snprintf(known->key, KNOWN_KEY_MAX, "%s", looking.same->key);
+        known->records = looking.same->records + looking.same->unended;
+    }
+    return 0;
 }
