@@ -42,6 +42,11 @@ void assembler_limit(struct assembler *a, const struct assembler_limits *limits)
     a->model.limits = limits->model;
 }
 
+void assembler_limit_traces(struct assembler *a, size_t trace_memory)
+{
+    a->limits.trace_memory = trace_memory;
+}
+
 static void stream_free(struct stream *stream)
 {
     map_fini(&stream->ids);

@@ -42,9 +42,12 @@ struct assembler_limits {
     struct model_limits model;
 };
 void assembler_limit(struct assembler *assembler, const struct assembler_limits *limits);
+void assembler_limit_traces(struct assembler *assembler, size_t trace_memory); /* that one alone */
 
-/* Memory that it holds, in bytes, nearly: all but the streams; and what one stream takes. */
+/* Memory that it holds, in bytes, nearly: all but the streams; of that, what trace_memory bounds;
+ * and what one stream takes. */
 size_t assembler_bytes(const struct assembler *assembler);
+size_t assembler_trace_bytes(const struct assembler *assembler);
 size_t assembler_stream_bytes(const struct stream *stream);
 
 /* A stream begins at time `now` (ns since 1970). NULL when memory is short. */

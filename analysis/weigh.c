@@ -50,6 +50,11 @@ int assembler_relieve(struct assembler *a)
     return 0;
 }
 
+size_t assembler_trace_bytes(const struct assembler *a)
+{
+    return a->weight;
+}
+
 size_t assembler_stream_bytes(const struct stream *stream)
 {
     return sizeof(*stream) + map_bytes(&stream->ids) + map_bytes(&stream->threads) +

@@ -10,6 +10,7 @@
 
 #include "server/clock.h"
 #include "server/log.h"
+#include "server/memory.h"
 #include "server/shortage.h"
 
 void connection_link(struct connection *c)
@@ -259,17 +260,6 @@ static int keep_rest(struct connection *c, const unsigned char *at, const unsign
     return 0;
 }
 
-/* What streams may hold, given what the rest does. */
-static size_t most_memory(const struct connections *set)
-{
-    size_t most = (size_t)set->settings->stream_memory, least = most / 8;
-    size_t others = OTHER_MEMORY + (size_t)set->settings->queue_size +
-                    assembler_bytes(intake_assembler(set->intake));
-    size_t all = (size_t)set->settings->memory, left = all > others ? all - others : 0;
-
-    return left > most ? most : left < least ? least : left;
-}
-
 /*
  * Counts what the stream holds. 0; -1 when all together hold too much and this one not less than
  * its share.
@@ -283,7 +273,10 @@ static int count_memory(struct connection *c)
     set->memory += memory - c->memory;
     c->memory = memory;
     set->live->own.stream_bytes = set->memory;
-    return set->memory > most_memory(set) && memory >= set->memory / set->count ? -1 : 0;
+    return set->memory > memory_for_streams(set->settings, intake_assembler(set->intake)) &&
+                   memory >= set->memory / set->count
+               ? -1
+               : 0;
 }
 
 static void end_for_memory(struct connection *c)

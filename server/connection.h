@@ -18,9 +18,6 @@
  */
 #define REST_SMALL (64u << 10)
 
-/* Of --memory: for the program itself, the database's and HTTP's own, and a batch being stored. */
-#define OTHER_MEMORY (40u << 20)
-
 /* Memory for unfinished items that a connection keeps while it has none. */
 #define REST_KEPT 4096u
 

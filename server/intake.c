@@ -10,6 +10,7 @@
 #include "server/clock.h"
 #include "server/committer.h"
 #include "server/log.h"
+#include "server/memory.h"
 #include "server/shortage.h"
 
 #define HURRY_MS 5            /* in which several that are in a hurry are taken together */
@@ -26,6 +27,7 @@ struct intake {
     struct left_sessions left;
     int hurried; /* it was time, but the store was busy */
     uint64_t cuts;
+    int64_t given_back_at;
     int due; /* a batch was to be cut, but the queue was full */
     int paused, draining;
     int hopeless; /* the store has failed for long while we wanted to stop */
@@ -97,6 +99,8 @@ static void cut(struct intake *i)
     i->cuts++;
     evtimer_del(i->hurry);
     bounds_look(&i->bounds, batch);
+    assembler_limit_traces(
+        i->assembler, memory_for_traces(i->settings, i->assembler, i->live->own.stream_bytes));
     committer_put(i->committer, batch);
     resume_reading(i);
     publish(i);
@@ -178,6 +182,7 @@ static void on_progress(evutil_socket_t fd, short what, void *context)
     if (i->hurried)
         on_hurry(-1, 0, i);
     step(i);
+    memory_give_back(i->settings, &i->given_back_at);
 }
 
 /* In the store's thread. */

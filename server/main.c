@@ -12,6 +12,7 @@
 
 #include "server/collector.h"
 #include "server/log.h"
+#include "server/memory.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -75,6 +76,7 @@ int main(int argc, char **argv)
     enum settings_action action;
     int status = EXIT_SUCCESS;
 
+    memory_init();
     map_draw_secret();
     collector.argc = argc;
     collector.argv = argv;

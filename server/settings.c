@@ -100,8 +100,8 @@ const struct option options[] = {
     {"read-buffer", SIZE(read_buffer), "1M", 64 * KIB, 64 * MIB, NULL, 0,
         "most that is read of one client before the next has its turn"},
     {"memory", SIZE(memory), "256M", 128 * MIB, 1024 * GIB, NULL, 1,
-        "most that all may take, nearly; as it fills, --stream-memory gets less"},
-    {"stream-memory", SIZE(stream_memory), "96M", MIB, 64 * GIB, NULL, 1,
+        "most that all may take, nearly; as it fills, --stream-memory and --trace-memory get less"},
+    {"stream-memory", SIZE(stream_memory), "64M", MIB, 64 * GIB, NULL, 1,
         "most that the strings and unfinished items of all clients may take; beyond, who has more "
         "than others is closed"},
     {"strings", NUMBER(strings), "1048576", 16, REGISTRY_ENTRIES_MAX, NULL, 0,
