@@ -7,7 +7,7 @@ import { until } from "./programs.mjs";
 const focused = (page, selector) => page.evaluate((s) => !!document.activeElement?.closest(s), selector);
 
 /** Presses Tab until the focus is within what `selector` finds. */
-async function tabTo(page, selector, most = 60) {
+export async function tabTo(page, selector, most = 60) {
   for (let i = 0; i < most; i++) {
     if (await focused(page, selector)) return;
     await page.keyboard.press("Tab");

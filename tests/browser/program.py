@@ -3,6 +3,7 @@
 
 program.py STOPFILE: goes on until the file is there.
 """
+import asyncio
 import os
 import sys
 import threading
@@ -75,10 +76,20 @@ def work(catalog, number):
     order(catalog, -1 if number % 4 == 3 else number)
 
 
+async def fetch(catalog, article):
+    await asyncio.sleep(0)
+    return catalog.price(article)
+
+
+async def fetch_all(catalog):
+    return await asyncio.gather(*(asyncio.create_task(fetch(catalog, article)) for article in range(2)))
+
+
 def main(stop):
     catalog, database = Catalog(), Database()
     watcher = in_thread(watch, stop)
     in_thread(report, catalog, database).join()
+    asyncio.run(fetch_all(catalog))
     number = 0
     while not os.path.exists(stop):
         in_thread(work, catalog, number).join()

@@ -10,6 +10,7 @@
 import { existsSync } from "node:fs";
 import { CHROMIUM, launch, openPage, shot } from "./browser.mjs";
 import { keyboard } from "./keyboard.mjs";
+import { kin } from "./kin.mjs";
 import { login } from "./login.mjs";
 import { gone, looks } from "./looks.mjs";
 import { Given, Real } from "./programs.mjs";
@@ -36,6 +37,7 @@ try {
   walk(check, opened, server, state);
   keyboard(check, opened, server);
   looks(check, browser, server, state);
+  kin(check, browser, opened, server);
   check("the watched program ends as it would by itself", () => state.program.end());
   if (server instanceof Real) login(check, browser);
   if (server instanceof Real) gone(check, opened, server);

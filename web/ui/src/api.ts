@@ -95,8 +95,26 @@ export interface Call {
   children: Call[];
 }
 
+/** Where a trace was started: null as far as it is not known. */
+export interface StartedAt {
+  order: number | null; // the client's order index
+  call: string | null; // the innermost call that was open there
+  in_operation: string | null;
+  in_component: string | null;
+}
+
+export interface Parent extends StartedAt {
+  id: string | null; // not stored, or not any more
+  trace_id: string; // the client's
+}
+
+export type ChildRow = TraceRow & StartedAt;
+
 export interface TraceAnswer extends Answer<Call> {
   trace: TraceRow;
+  parent: Parent | null; // what has started it
+  children: ChildRow[]; // the first of what it has started
+  children_total: number;
   threshold_ns: number;
   hidden_calls: number; // left out beside the rows, not below one of them
   hidden_ns: number;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Everything about the selected call, and the ways on from it.
 
+import type { ChildRow } from "./api.ts";
 import { operationGlob } from "./filter.ts";
 import { count, duration, percent } from "./format.ts";
+import { StartedHere } from "./kin.tsx";
 import type { Node } from "./tracemodel.ts";
 import { callTitle, Fact, Link, Time } from "./ui.tsx";
 
@@ -10,10 +12,11 @@ interface Props {
   node: Node | undefined;
   traceNs: number;
   focused: boolean;
+  started: readonly ChildRow[] | undefined; // traces that this call has started
   onFocus(node: Node | null): void;
 }
 
-export function CallPanel({ node, traceNs, focused, onFocus }: Props) {
+export function CallPanel({ node, traceNs, focused, started, onFocus }: Props) {
   if (!node)
     return (
       <aside class="panel" aria-label="Selected call">
@@ -62,6 +65,7 @@ export function CallPanel({ node, traceNs, focused, onFocus }: Props) {
           {focused ? "Show the whole trace" : "Focus"}
         </button>
       </p>
+      <StartedHere started={started} />
     </aside>
   );
 }

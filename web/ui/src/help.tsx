@@ -24,7 +24,7 @@ const KEYS: Partial<Record<Place["page"], readonly [string, string][]>> = {
     ["Shift f", "the whole trace again"],
     ["n N", "next, previous hit of “find”, or failed call"],
     ["o", "this call's operation"],
-    ["t i", "tree, icicle"],
+    ["t i s", "tree, icicle, what was started from here"],
   ],
   tree: [
     ["↑ ↓ → ←", "row by row, unfold, fold"],

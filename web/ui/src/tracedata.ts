@@ -2,13 +2,16 @@
 // Fetches one trace, and the parts of it that are hidden until someone asks for them.
 
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
-import { ApiError, ask, type Answer, type TraceAnswer, type TraceRow } from "./api.ts";
+import { ApiError, ask, type Answer, type ChildRow, type Parent, type TraceAnswer, type TraceRow } from "./api.ts";
 import { useLive, useQuery, useTick } from "./hooks.ts";
 import { hiddenBelow, TraceModel, unfoldOnlyChildren } from "./tracemodel.ts";
 
 export interface TraceData {
   model: TraceModel | null;
   trace: TraceRow | null;
+  parent: Parent | null; // the trace that has started it
+  children: readonly ChildRow[]; // the first of those that it has started
+  childrenTotal: number;
   total: number;
   thresholdNs: number;
   hiddenAtTop: number; // short calls that nobody calls
@@ -19,6 +22,8 @@ export interface TraceData {
   load(call: string): void;
   reload(): void;
 }
+
+const NONE: readonly ChildRow[] = [];
 
 export function useTrace(id: string): TraceData {
   const { epoch } = useLive((s) => ({ epoch: s.epoch }));
@@ -75,6 +80,9 @@ export function useTrace(id: string): TraceData {
   return {
     model: model.current,
     trace: answer?.trace ?? null,
+    parent: answer?.parent ?? null,
+    children: answer?.children ?? NONE,
+    childrenTotal: answer?.children_total ?? 0,
     total: answer?.total ?? 0,
     thresholdNs: answer?.threshold_ns ?? 0,
     hiddenAtTop: answer?.hidden_calls ?? 0,
@@ -97,6 +105,16 @@ export function useFocus(data: TraceData, focus: string | undefined): void {
     asked.current.add(focus); // once: what the server keeps summed up then, it keeps
     data.load(focus);
   }, [focus, data.version]);
+}
+
+/** Asks for a selected call that is among the hidden ones: its numbers can be shown, though not its place in the tree. */
+export function useSelected(data: TraceData, selected: string | undefined): void {
+  const asked = useRef(new Set<string>());
+  useEffect(() => {
+    if (!selected || !/^\d+$/.test(selected) || !data.model || data.model.get(selected) || asked.current.has(selected)) return;
+    asked.current.add(selected);
+    data.load(selected);
+  }, [selected, data.version]);
 }
 
 /** For a running trace: how many calls it has now, when they are more than those shown. */

@@ -2,14 +2,15 @@
 // One trace: its numbers, and its calls as a tree or over time.
 
 import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
-import type { Call } from "../api.ts";
+import type { Call, ChildRow } from "../api.ts";
 import { CallPanel } from "../callpanel.tsx";
 import { operationGlob } from "../filter.ts";
 import { count, duration, percent, plural } from "../format.ts";
 import { useKeys, useTitle } from "../hooks.ts";
 import { Icicle } from "../icicleview.tsx";
 import { hueOf } from "../icicle.ts";
-import { useFocus, useTrace, useUpdated, type TraceData } from "../tracedata.ts";
+import { byCall, Mark, Started, StartedBy } from "../kin.tsx";
+import { useFocus, useSelected, useTrace, useUpdated, type TraceData } from "../tracedata.ts";
 import { longestChild, nextHit, shownRows, walk, type Node, type Shown } from "../tracemodel.ts";
 import { TreeGrid, type TreeColumn } from "../treegrid.tsx";
 import { Bar, callTitle, Fact, Failed, Link, Loading, Name, Problem, State, Tabs, Time } from "../ui.tsx";
@@ -20,7 +21,7 @@ const TABS = [
   { id: "icicle", title: "Icicle" },
 ];
 
-function columns(traceNs: number, data: TraceData): readonly TreeColumn<Shown>[] {
+function columns(traceNs: number, data: TraceData, started: ReadonlyMap<string, ChildRow[]>): readonly TreeColumn<Shown>[] {
   const of = (r: Shown) => r.node.call;
   return [
     {
@@ -46,6 +47,7 @@ function columns(traceNs: number, data: TraceData): readonly TreeColumn<Shown>[]
             )}
             {of(r).open && <span class="state running">running</span>}
             <Name operation={of(r).operation} component={of(r).component} />
+            <Mark started={started.get(r.key)} />
             {of(r).failed && of(r).cause && <span class="cause">{of(r).cause}</span>}
           </>
         ),
@@ -117,6 +119,11 @@ function Head({ data, at }: { data: TraceData; at: Place }) {
         <Fact name="Thread, host">
           {t.thread}, {t.host}
         </Fact>
+        {data.parent && (
+          <Fact name="Started by">
+            <StartedBy parent={data.parent} />
+          </Fact>
+        )}
         {t.run && <Fact name="Run">{t.run}</Fact>}
         <Fact name="Class">
           {t.class === null ? (
@@ -146,7 +153,10 @@ export function TracePage({ at }: { at: Place }) {
   const [find = "", setFind] = useParam("find");
   const [view, setView] = useParam("view");
   const [, redraw] = useState(0);
-  const tab = at.query["tab"] === "icicle" ? "icicle" : "tree";
+  useSelected(data, selected);
+  const started = useMemo(() => byCall(data.children), [data.children]);
+  const tabs = data.childrenTotal > 0 ? [...TABS, { id: "started", title: `Started ${count(data.childrenTotal)}` }] : TABS;
+  const tab = tabs.find((t) => t.id === at.query["tab"])?.id ?? "tree";
   useTitle(data.trace ? `Trace ${id} ${data.trace.root}` : `Trace ${id}`);
 
   const model = data.model;
@@ -197,6 +207,7 @@ export function TracePage({ at }: { at: Place }) {
       go({ page: "operation", query: { id: now.call.operation_id, op: operationGlob(now.call.component, now.call.operation) }, filter: at.filter });
     else if (k === "t") change({ tab: "" }, true);
     else if (k === "i") change({ tab: "icicle" }, true);
+    else if (k === "s" && data.childrenTotal > 0) change({ tab: "started" }, true);
     else return false;
     redraw((n) => n + 1);
     return true;
@@ -213,18 +224,20 @@ export function TracePage({ at }: { at: Place }) {
     <div class="page fill trace">
       <Head data={data} at={at} />
       <div class="toolbar">
-        <Tabs items={TABS} selected={tab} label="How the calls are shown" onSelect={(t) => change({ tab: t === "tree" ? "" : t }, true)} />
-        <input
-          type="search"
-          aria-label="Find in this trace"
-          placeholder="find in this trace"
-          value={find}
-          onInput={(e) => setFind(e.currentTarget.value)}
-          onKeyDown={(e) => {
-            if (e.key !== "Enter") return;
-            key(e.shiftKey ? "N" : "n", undefined);
-          }}
-        />
+        <Tabs items={tabs} selected={tab} label="How the calls are shown" onSelect={(t) => change({ tab: t === "tree" ? "" : t }, true)} />
+        {tab !== "started" && (
+          <input
+            type="search"
+            aria-label="Find in this trace"
+            placeholder="find in this trace"
+            value={find}
+            onInput={(e) => setFind(e.currentTarget.value)}
+            onKeyDown={(e) => {
+              if (e.key !== "Enter") return;
+              key(e.shiftKey ? "N" : "n", undefined);
+            }}
+          />
+        )}
         <span class="muted" role="status">
           {find && hits ? `${plural(hits.size, "hit")}, n and N go on` : ""}
         </span>
@@ -246,13 +259,15 @@ export function TracePage({ at }: { at: Place }) {
       {data.error && <Problem error={data.error} />}
       <div class="split">
         <div class="main" role="tabpanel" id="tabpanel" aria-labelledby={`tab-${tab}`}>
-          {focus && !focused ? (
+          {tab === "started" ? (
+            <Started rows={data.children} total={data.childrenTotal} onCall={(call) => change({ tab: "", selected: call })} />
+          ) : focus && !focused ? (
             <Loading what="the focused call" />
           ) : tab === "tree" ? (
             <TreeGrid
               label={`Calls of trace ${id}`}
               rows={rows}
-              columns={columns(traceNs, data)}
+              columns={columns(traceNs, data, started)}
               selected={selected}
               rowClass={(r) => `${r.more ? "morerow" : ""} ${r.node.call.failed ? "hasfailed" : ""} ${hits?.has(r.key) ? "hit" : ""}`}
               onSelect={(r) => select(r.key)}
@@ -273,7 +288,7 @@ export function TracePage({ at }: { at: Place }) {
             />
           )}
         </div>
-        <CallPanel node={node} traceNs={traceNs} focused={!!focus && node?.id === focus} onFocus={setFocus} />
+        <CallPanel node={node} started={node && started.get(node.id)} traceNs={traceNs} focused={!!focus && node?.id === focus} onFocus={setFocus} />
       </div>
     </div>
   );

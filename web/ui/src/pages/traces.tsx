@@ -4,11 +4,12 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { applied, ask, type Answer, type TraceAnswer, type TraceRow } from "../api.ts";
 import { Empty } from "../empty.tsx";
+import { without } from "../filter.ts";
 import { count, unixFilter } from "../format.ts";
 import { useQuery, useTick, useTitle } from "../hooks.ts";
 import { Table, useSeen, type Column } from "../table.tsx";
 import { Bar, Failed, Link, Loading, Name, Problem, State, Time } from "../ui.tsx";
-import { change, go, type Place } from "../url.ts";
+import { change, go, setFilter, type Place } from "../url.ts";
 import { useWindows, type Windows } from "../windows.ts";
 
 const FOLLOWED = 8; // running traces in view whose rows are kept up to date
@@ -127,6 +128,14 @@ export function Traces({ at }: { at: Place }) {
         <p class="range" role="status" data-testid="range">
           {count(seen[0] + 1)}–{count(Math.max(seen[1] + 1, 1))} of {count(list.total)}
         </p>
+        <label class="check" title="without those that another trace has started: threads, tasks">
+          <input
+            type="checkbox"
+            checked={at.filter["roots"] === "1"}
+            onChange={(e) => setFilter({ ...without(at.filter, "roots"), ...(e.currentTarget.checked && { roots: "1" }) })}
+          />
+          Roots only
+        </label>
         <p class="newer" aria-live="polite">
           {newer > 0 && (
             <button type="button" onClick={list.reload}>
