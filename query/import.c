@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -34,12 +35,20 @@ static void clear_line(struct telling *telling)
     telling->shown = 0;
 }
 
+/* Columns of the terminal in which progress is shown. */
+static int terminal_width(void)
+{
+    struct winsize size = {0};
+
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col : 80;
+}
+
 /* Ten times a second. */
 static void on_progress(
     void *context, const struct import_figures *figures, uint64_t done, uint64_t total)
 {
     struct telling *telling = context;
-    char count[UNITS_SIZE];
+    char count[UNITS_SIZE], line[UNITS_SIZE + 40];
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -49,11 +58,13 @@ static void on_progress(
         return;
     telling->last = now;
     units_count((int64_t)(figures->records + figures->known), count);
-    fprintf(stderr, "\r\033[K%s records", count);
     if (total > 0)
-        fprintf(stderr, ", %u %%", (unsigned)(done > total ? 100 : done * 100 / total));
+        snprintf(line, sizeof(line), "%s records, %u %%", count,
+            (unsigned)(done > total ? 100 : done * 100 / total));
     else
-        fputs("; Ctrl-C ends", stderr);
+        snprintf(line, sizeof(line), "%s records; Ctrl-C ends", count);
+    /* A line that is wider than the terminal cannot be written over. */
+    fprintf(stderr, "\r\033[K%.*s", terminal_width() - 1, line);
     telling->shown = 1;
 }
 

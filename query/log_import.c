@@ -407,6 +407,9 @@ static int follow(struct importing *importing)
             continue;
         if (!is_stopped(importing))
             usleep(FOLLOW_MS * 1000);
+        add_up(importing);
+        if (importing->import->on_progress)
+            importing->import->on_progress(importing->import->context, &importing->sum, 0, 0);
         if (steady_ms() >= next) {
             int64_t begun = steady_ms();
 

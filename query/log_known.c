@@ -104,6 +104,8 @@ static int find_candidates(
             store_noted(store, unended, &candidate->unended) < 0)
             return -1;
         candidate->records -= candidate->unended;
+        if (candidate->records == 0)
+            looking->same = candidate; /* its only record, which the key tells of */
         looking->candidate_count++;
     }
     return 0;

@@ -178,6 +178,15 @@ class Follow(unittest.TestCase):
                 self.query("import", log, database=database)
                 self.assertEqual(self.figures(database)[0], 2)
 
+    def test_whole_lines_without_an_end_are_taken_once(self):
+        for count in (1, 3):
+            with self.subTest(count):
+                log, _ = self.make_log(["".join(self.line(trace) for trace in range(1, count + 1))[:-1]], "log%d" % count)
+                database = os.path.join(self.directory, "%d.db" % count)
+                for _ in range(3):
+                    self.query("import", log, database=database)
+                    self.assertEqual(self.figures(database)[0], count)
+
     def kill_and_go_on(self, log, total, *options):
         """Killed again and again, each time a little later."""
         kills = 0

@@ -290,13 +290,12 @@ static logdir_taking *kind_of(struct logdir *log, struct logdir_file *file,
 }
 
 /* More of it, as far as it was when the map was read. 0, or -1. */
-static int fill(struct logdir_file *file, struct logdir_window *window, struct unpack *unpack,
-    enum logdir_end end)
+static int fill(struct logdir_file *file, struct logdir_window *window, struct unpack *unpack)
 {
     int result = logdir_fill(window, unpack);
     uint64_t there = file->on_disk - file->bytes;
 
-    if (end == LOGDIR_GROWS && unpack_is_plain(unpack) && window->size >= there) {
+    if (unpack_is_plain(unpack) && window->size >= there) {
         window->size = (size_t)there;
         window->at_end = 1;
     }
@@ -314,7 +313,7 @@ int logdir_read_file(
     file->rests = file->on_disk == file->looked;
     file->waits = 0;
     if (passes(log, file, unpack, &window)) {
-        if (window.size == 0 && fill(file, &window, unpack, end) < 0 && end != LOGDIR_GROWS)
+        if (window.size == 0 && fill(file, &window, unpack) < 0 && end != LOGDIR_GROWS)
             logdir_flaw(log, file->name, 0, file->bytes, unpack_error(unpack));
         take = kind_of(log, file, &window, end);
     }
@@ -329,7 +328,7 @@ int logdir_read_file(
             log->sink->on_progress(log->sink->context, log->read);
         if (window.at_end || (file->waits && end == LOGDIR_GROWS))
             break;
-        if (fill(file, &window, unpack, end) < 0) {
+        if (fill(file, &window, unpack) < 0) {
             if (end == LOGDIR_GROWS)
                 break; /* what is packed in it has no end yet */
             logdir_flaw(log, file->name, 0, file->bytes, unpack_error(unpack));
