@@ -101,6 +101,8 @@ static const char *argument_name(const struct verb *verb)
         return "DIR";
     case PARAM_ACTION:
         return "ACTION PATTERN";
+    case PARAM_TYPE:
+        return "TYPE";
     default:
         return "SQL";
     }
