@@ -130,6 +130,8 @@ void connection_end(struct connection *c, int loss, const char *error)
     log_end(c, loss, error);
     if (loss != WIRE_FINE && !c->is_leaving)
         set->live->own.lost[loss - 1].count++;
+    /* Where memory is short, this is what there is for all that follows. */
+    registry_empty(&c->wire.registry);
     if (c->session)
         end_session(c, loss);
     else if (!c->is_leaving)
