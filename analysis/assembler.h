@@ -18,6 +18,10 @@
 #define ASSEMBLER_EXECUTIONS_MAX (1u << 20)
 #define ASSEMBLER_TRACE_MEMORY_MAX (64u << 20)
 
+/* Open calls among which the one is looked for that an event ends, once a trace has had an event
+ * that ended none: else each such event would cost as much as the trace is deep. */
+#define ASSEMBLER_SEARCHED_CALLS 1024
+
 struct assembler;
 struct stream;
 

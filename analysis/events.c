@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "analysis/events.h"
 
-/* Open calls among which the one is looked for that an event ends, once a trace has had an event
- * that ended none: else each such event would cost as much as the trace is deep. */
-#define SEARCHED_CALLS 1024
-
 struct open_trace *event_trace(struct assembler *a, struct stream *stream, int64_t id)
 {
     struct open_trace *trace = stream->last;
@@ -157,8 +153,8 @@ static inline __attribute__((always_inline)) int64_t frames_above(
         return 0;
     if (resolve(stream, record, event->operation, event->class, trace->row.host, &ended) < 0)
         return -1;
-    if (trace->row.flaws & FLAW_ORPHAN_AFTER && count > SEARCHED_CALLS)
-        last = count - SEARCHED_CALLS;
+    if (trace->row.flaws & FLAW_ORPHAN_AFTER && count > ASSEMBLER_SEARCHED_CALLS)
+        last = count - ASSEMBLER_SEARCHED_CALLS;
     for (size_t i = count; i-- > last;)
         if (trace->frames.items[i].operation == ended.operation &&
             is_begin_of(&trace->frames.items[i], record))

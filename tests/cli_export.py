@@ -74,6 +74,16 @@ def tearDownModule():
     directory.cleanup()
 
 
+def read_all(terminal):
+    """What was said at a terminal that everybody else has left."""
+    said = b""
+    while True:
+        try:
+            said += os.read(terminal, 65536)
+        except OSError:
+            return said
+
+
 def ask(*words, at=None, **more):
     place = ["--database", shop] if at is None else at
     return subprocess.run([QUERY, *place, *words], capture_output=True, env=PLAIN, timeout=PATIENCE, **more)
@@ -508,9 +518,9 @@ class Forms(Scratch):
         time.sleep(1.2)  # nothing is said in the first second
         process.stdout.read()
         process.stdout.close()
-        said = os.read(ours, 65536).decode()
-        os.close(ours)
         self.assertEqual(process.wait(PATIENCE), 0)
+        said = read_all(ours).decode()
+        os.close(ours)
         self.assertRegex(said, r"[0-9 ]+ traces")
         self.assertTrue(said.endswith("\r\x1b[K"), said)
 

@@ -62,9 +62,11 @@ static int name_strings(struct writer_log *log, const struct record *record)
         if ((type != FIELD_STR && type != FIELD_STRS) || cursor.at == NULL)
             continue;
         entry = registry_get(record->registry, (int32_t)bytes_get32(cursor.at));
-        if (entry != NULL && entry->symbol == REGISTRY_NO_SYMBOL)
+        if (entry != NULL && entry->name == 0) { /* an id that got a new text has none either */
             entry->symbol = name(log, entry->text, entry->length);
-        if (entry == NULL || entry->symbol == REGISTRY_NO_SYMBOL)
+            entry->name = entry->symbol + 1;
+        }
+        if (entry == NULL || entry->name == 0)
             return -1;
     }
     return 0;

@@ -2,6 +2,7 @@
 #include "tests/fuzz/expected.h"
 
 #include "analysis/signature.h"
+#include "analysis/assembler.h"
 #include "tests/fuzz/input.h"
 
 #define ADD(list, value)                                                                           \
@@ -204,15 +205,18 @@ static void end_named(
     struct expected *expected, struct expected_trace *trace, const struct fact *fact)
 {
     struct fact other = *fact;
-    size_t at;
+    size_t at, least;
 
     if (fact->form != FORM_DATABASE && innermost(trace) && innermost(trace)->called_by)
         end_called(expected, trace, fact->signature, fact->time);
     at = trace->open.count;
-    while (at > 0 && !is_operation_of(&trace->calls.items[trace->open.items[at - 1]], fact,
-                         at == trace->open.count))
+    least = trace->flaws & FLAW_ORPHAN_AFTER && at > ASSEMBLER_SEARCHED_CALLS
+                ? at - ASSEMBLER_SEARCHED_CALLS
+                : 0;
+    while (at > least && !is_operation_of(&trace->calls.items[trace->open.items[at - 1]], fact,
+                             at == trace->open.count))
         at--;
-    if (at == 0) {
+    if (at == least) {
         trace->flaws |= FLAW_ORPHAN_AFTER;
         other.kind = STEP_OTHER;
         note_record(trace, &other);
