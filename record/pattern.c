@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORDS_MAX 10 /* seven modifiers, the type, the name, and one too many */
+#define STATES_MAX (2 * PATTERN_MAX) /* what an expression may come to */
+#define WORDS_MAX 10                 /* seven modifiers, the type, the name, and one too many */
 
 struct pattern {
     regex_t regex;
@@ -121,15 +122,22 @@ static const char *put_escape(struct making *making, const char *at)
 /* What the C library would take long for is refused. */
 static int make_regex(struct making *making, const char *text)
 {
+    unsigned size[PATTERN_NEST_MAX + 1] = {0}, last = 0; /* states: of open groups, of what ended */
     int depth = 0, repeated = 0;
 
     for (const char *at = text; *at != '\0';) {
         int repeats = strchr("*+?", *at) != NULL;
 
+        /* Each "+" writes what it repeats down once more. */
+        if (*at == '+')
+            size[depth] += last;
+        last = *at == '+' ? 2 * last : repeats ? last : 1;
+
         if (*at == '\\') {
             at = put_escape(making, at);
             if (at == NULL)
                 return -1;
+            size[depth]++;
             repeated = 0;
             continue;
         }
@@ -139,6 +147,7 @@ static int make_regex(struct making *making, const char *text)
             if (behind == NULL)
                 return refuse(making, "write a set as [abc], and a literal [ as \\[");
             at = behind;
+            size[depth]++;
             repeated = 0;
             continue;
         }
@@ -151,6 +160,14 @@ static int make_regex(struct making *making, const char *text)
             return refuse(making, "there is a ) without its (; a literal one is \\)");
         if (depth > PATTERN_NEST_MAX)
             return refuse(making, "more than %d groups inside one another", PATTERN_NEST_MAX);
+        if (*at == '(')
+            size[depth] = 0;
+        else if (*at == ')')
+            size[depth] += last = size[depth + 1] + 1;
+        else if (!repeats)
+            size[depth]++;
+        if (size[depth] > STATES_MAX)
+            return refuse(making, "too much is repeated by + inside +: use * where you can");
         /* As few as possible, or as many: of a whole name that is the same. */
         if (repeats && repeated && *at != '?')
             return refuse(making, "%c behind another repetition", *at);

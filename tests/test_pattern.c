@@ -129,6 +129,12 @@ START_TEST(what_makes_no_sense_is_refused)
     REFUSED("pub * a.b(..)", "modifier");
     REFUSED("a b c d e f g h i j k l m a.b(..)", "modifier");
     REFUSED("new a.b(..)", "<init>");
+    /* It comes to 256 times what is in the innermost group: seconds for a name. */
+    strcpy(text, "%((((((((");
+    for (int i = 0; i < 200; i++)
+        strcat(text, "a|");
+    strcat(text, "a)+)+)+)+)+)+)+)+");
+    REFUSED(text, "repeated by +");
     REFUSED("%(a", "(");
     REFUSED("%a)", ")");
     REFUSED("%[a", "[abc]");
