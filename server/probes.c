@@ -122,11 +122,12 @@ int probes_reload(struct probes *probes, char *error, size_t error_size)
     struct probes_list *read = calloc(1, sizeof(*read));
     int result = -1;
 
+    /* Nobody may change what is being read: his change would be undone. */
+    pthread_mutex_lock(&probes->lock);
     if (read == NULL)
         snprintf(error, error_size, "memory is short");
     else
         result = probes_file_read(probes->file, read, error, error_size);
-    pthread_mutex_lock(&probes->lock);
     if (result == 0) {
         probes->rules = *read;
         probes->list = next_list(probes);

@@ -91,6 +91,11 @@ int probes_file_read(const char *name, struct probes_list *list, char *error, si
         return -1;
     }
     result = read_lines(file, name, list, error, error_size);
+    if (result == 0 && ferror(file)) {
+        snprintf(error, error_size, "the patterns %.700s cannot be read: %s (--probes)", name,
+            strerror(errno));
+        result = -1;
+    }
     fclose(file);
     return result;
 }
