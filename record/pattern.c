@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STATES_MAX (2 * PATTERN_MAX) /* what an expression may come to */
+#define STATES_MAX (3 * PATTERN_MAX) /* what an expression may come to */
 #define WORDS_MAX 10                 /* seven modifiers, the type, the name, and one too many */
 
 struct pattern {
