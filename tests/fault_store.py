@@ -253,10 +253,11 @@ class Retention(unittest.TestCase):
             self.assertGreater(retired, 0)
             self.assertEqual(len(rows) + retired, number - 1)
             self.assertEqual(collector.verb("status")["rows"][0]["counters"]["retired_for_size"], retired)
-            # The latest are there, without a gap, and whole.
+            # The latest are there, without a gap, and whole. What was put together with later ones stays as long as these.
             ids = sorted(int(row["trace_id"]) for row in rows)
-            self.assertEqual(ids, list(range(number - len(ids), number)))
-            self.assertGreater(len(ids), 40)
+            latest = len(ids) // 2
+            self.assertGreater(latest, 40)
+            self.assertEqual(ids[-latest:], list(range(number - latest, number)))
             self.assertEqual({(row["state"], row["calls"]) for row in rows}, {("complete", 1000)})
             self.assertEqual(collector.metric("retain_excess_bytes"), 0)
             self.assertEqual(collector.stop(), 0)
