@@ -34,8 +34,9 @@ struct probes {
     void (*on_change)(void *context);
     void *context;
     struct probes_message *message; /* the loop's; of some list */
-    pthread_mutex_t lock;           /* of all below */
-    uint64_t list;                  /* a number for these patterns; greater than all before */
+    pthread_mutex_t changing; /* held by who changes the list, also while its file is written */
+    pthread_mutex_t lock;     /* of all below; never held while a disk works: the loop takes it */
+    uint64_t list;            /* a number for these patterns; greater than all before */
     struct probes_list rules;
     struct probes_agent *agents;
     char problem[900];
@@ -57,6 +58,7 @@ struct probes *probes_open(const char *file, char *error, size_t error_size)
     if (probes == NULL)
         return NULL;
     probes->fd = -1;
+    pthread_mutex_init(&probes->changing, NULL);
     pthread_mutex_init(&probes->lock, NULL);
     probes->file = strdup(file);
     probes->list = next_list(probes);
@@ -104,6 +106,7 @@ void probes_close(struct probes *probes)
         close(probes->fd);
     probes_message_drop(probes->message);
     pthread_mutex_destroy(&probes->lock);
+    pthread_mutex_destroy(&probes->changing);
     free(probes->file);
     free(probes);
 }
@@ -123,24 +126,26 @@ int probes_reload(struct probes *probes, char *error, size_t error_size)
     int result = -1;
 
     /* Nobody may change what is being read: his change would be undone. */
-    pthread_mutex_lock(&probes->lock);
+    pthread_mutex_lock(&probes->changing);
     if (read == NULL)
         snprintf(error, error_size, "memory is short");
     else
         result = probes_file_read(probes->file, read, error, error_size);
+    pthread_mutex_lock(&probes->lock);
     if (result == 0) {
         probes->rules = *read;
         probes->list = next_list(probes);
         probes->problem[0] = '\0';
     }
     pthread_mutex_unlock(&probes->lock);
+    pthread_mutex_unlock(&probes->changing);
     free(read);
     if (result == 0)
         wake(probes);
     return result;
 }
 
-/* With the lock held. 0, or a status with a sentence. */
+/* With both locks held. 0, or a status with a sentence. */
 static int change(
     struct probes *probes, const char *action, const char *pattern, char *error, size_t error_size)
 {
@@ -170,6 +175,19 @@ static int change(
     return failed ? REFUSED_REQUEST : 0;
 }
 
+/* The list is in force; may it outlive us. Nobody changes it meanwhile. */
+static void keep_list(struct probes *probes)
+{
+    char problem[sizeof(probes->problem)] = "";
+
+    probes_file_write(probes->file, &probes->rules, problem, sizeof(problem));
+    pthread_mutex_lock(&probes->lock);
+    memcpy(probes->problem, problem, sizeof(problem));
+    pthread_mutex_unlock(&probes->lock);
+    if (problem[0])
+        log_error("probes", log_field("event", problem));
+}
+
 int probes_order(
     struct probes *probes, const char *action, const char *given, char *error, size_t error_size)
 {
@@ -183,21 +201,19 @@ int probes_order(
     /* One that is too long stays so, and is refused for it. */
     snprintf(pattern, sizeof(pattern), "%.*s",
         (int)(length > PATTERN_MAX ? PATTERN_MAX + 1 : length), begin);
+    pthread_mutex_lock(&probes->changing);
     pthread_mutex_lock(&probes->lock);
     status = change(probes, action, pattern, error, error_size);
-    if (status == 0) {
+    if (status == 0)
         probes->list = next_list(probes);
-        probes->problem[0] = '\0';
-        probes_file_write(probes->file, &probes->rules, probes->problem, sizeof(probes->problem));
-        if (probes->problem[0])
-            log_error("probes", log_field("event", probes->problem));
-    }
     pthread_mutex_unlock(&probes->lock);
-    if (status)
-        return status;
-    log_info("probes", log_field("event", action), log_field("pattern", pattern));
-    wake(probes);
-    return 0;
+    if (status == 0) {
+        wake(probes);
+        keep_list(probes);
+        log_info("probes", log_field("event", action), log_field("pattern", pattern));
+    }
+    pthread_mutex_unlock(&probes->changing);
+    return status;
 }
 
 /* Showing */

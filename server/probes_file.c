@@ -57,10 +57,11 @@ int probes_list_put(struct probes_list *list, const char *text, int on, int64_t 
 static int read_lines(
     FILE *file, const char *name, struct probes_list *list, char *error, size_t error_size)
 {
-    char line[2 * PATTERN_MAX], why[300];
+    char *line = NULL, why[300];
+    size_t room = 0;
     int result = 0;
 
-    for (unsigned number = 1; result == 0 && fgets(line, sizeof(line), file); number++) {
+    for (unsigned number = 1; result == 0 && getline(&line, &room, file) > 0; number++) {
         const char *text = without_blanks(line);
 
         if (*text == '\0' || *text == '#')
@@ -75,6 +76,7 @@ static int read_lines(
         if (result < 0)
             snprintf(error, error_size, "%.700s:%u: %s", name, number, why);
     }
+    free(line);
     return result;
 }
 

@@ -362,7 +362,7 @@ class WhatIsInForce(unittest.TestCase):
             until(lambda: collector.log_lines("the patterns stay as they were", ":6: a line begins with"), "the refusal")
             self.assertEqual(len(collector.probes()["rows"]), 3)
             with open(path, "w") as f:
-                f.write("- shop.x\n")
+                f.write("- shop.x\n#%s\n" % ("- *" * 2000))
             collector.process.send_signal(signal.SIGHUP)
             until(lambda: [row["pattern"] for row in collector.probes()["rows"]] == ["shop.x"], "the file's patterns")
             collector.order("reset")
