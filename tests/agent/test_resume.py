@@ -555,7 +555,10 @@ class Gone(Case):
 class End(Case):
     def test_waits_until_everything_is_stored(self):
         store = self.store(storing=0)
-        process = self.run_program(store, "outer(1000)", wait=False)
+        process = self.run_program(store, """
+            outer(1000)
+            while not kieker.stats()["unacknowledged"]: time.sleep(0.01)  # it knows by now that it will be told
+        """, wait=False)
         self.wait_for(lambda: any(session.data.endswith(b"kieker:end") for session in store.sessions.values()), "the end")
         time.sleep(0.5)
         self.assertIsNone(process.poll())
